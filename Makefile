@@ -1,0 +1,44 @@
+# A thin front for CMake presets and scripts/; `make` alone lists the targets.
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+DEMO = build/dev/examples/demo
+
+.PHONY: help deps demo test check bench format install clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+deps: ## install the Debian packages for building and testing
+	@scripts/install-deps.sh build test
+
+demo: ## build and run the demo; INPUT=FILE or - reads lines, TRANSPORT=nats://... uses a server
+	@scripts/install-deps.sh build
+	@scripts/build-demo.sh $(JOBS)
+	@$(DEMO) $(if $(INPUT),--input '$(INPUT)') $(if $(TRANSPORT),--transport '$(TRANSPORT)')
+
+test: ## build everything and run all tests
+	@scripts/install-deps.sh build test
+	cmake --preset dev -DFLUXLIB_BUILD_TESTS=ON -DFLUXLIB_BUILD_EXAMPLES=ON
+	cmake --build --preset dev -j $(JOBS)
+	ctest --preset dev -j $(JOBS)
+
+check: ## everything that CI checks; one step alone: scripts/check.sh STEP
+	@scripts/install-deps.sh check
+	@scripts/check.sh
+
+bench: ## measure, in an optimised build
+	@scripts/install-deps.sh bench
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS) --target run_bench
+
+format: ## format all sources in place
+	@scripts/format.sh
+
+install: ## build optimised and install; PREFIX=/usr/local
+	@scripts/install-deps.sh build
+	cmake --preset release -B build/install -DFLUXLIB_BUILD_BENCH=OFF -DFLUXLIB_BUILD_EXAMPLES=OFF
+	cmake --build build/install -j $(JOBS)
+	cmake --install build/install --prefix '$(PREFIX)'
+
+clean: ## remove everything that was built
+	rm -rf build

@@ -1,0 +1,15 @@
+# The target header_check compiles every public header alone, so that each includes what it needs.
+get_property(include_dirs GLOBAL PROPERTY FLUXLIB_INCLUDE_DIRS)
+set(sources "")
+foreach(dir IN LISTS include_dirs)
+    file(GLOB_RECURSE headers RELATIVE "${dir}" CONFIGURE_DEPENDS "${dir}/*.hpp")
+    foreach(header IN LISTS headers)
+        string(MAKE_C_IDENTIFIER "${header}" name)
+        set(source "${PROJECT_BINARY_DIR}/header_check/${name}.cpp")
+        file(CONFIGURE OUTPUT "${source}" CONTENT "#include <${header}>\n#include <${header}>\n")
+        list(APPEND sources "${source}")
+    endforeach()
+endforeach()
+
+add_library(header_check OBJECT EXCLUDE_FROM_ALL ${sources})
+target_link_libraries(header_check PRIVATE fluxlib::fluxlib_testing fluxlib::fluxmq_testing GTest::gmock)

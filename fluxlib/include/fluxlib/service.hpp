@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxlib/config.hpp>
+#include <fluxlib/node.hpp>
+#include <fluxlib/queue.hpp>
+#include <fluxlib/report.hpp>
+#include <fluxlib/state.hpp>
+#include <fluxlib/task.hpp>
+#include <fluxmq/clock.hpp>
+#include <fluxmq/status.hpp>
+#include <fluxmq/topic.hpp>
+#include <fluxmq/transport.hpp>
+
+#include <spdlog/logger.h>
+
+#include <chrono>
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fluxlib {
+
+struct ServiceOptions {
+    /// Default: the process's default logger under the service's id.
+    std::shared_ptr<spdlog::logger> logger = {};
+    /// Default: an empty store.
+    std::optional<StateSlice> state = {};
+    /// The service follows the manager's clock: Service::on_tick, and nodes without a timer of their own.
+    bool has_global_tick = false;
+    /// Interval of Service::on_tick by the service's own clock; 0: none.
+    std::chrono::milliseconds tick_interval{0};
+    /// Whether run() starts the nodes that were appended. Nodes of a manager's config wait for its start.
+    bool auto_start = true;
+    /// Whether wait() ends on SIGINT and SIGTERM.
+    bool handle_signals = true;
+    /// How long shutdown waits for messages on their way, before it says what is left.
+    std::chrono::milliseconds drain_timeout{5000};
+    /// Whether run() asks a manager for a config. Default: when node types are registered; say true when
+    /// Service::get_node is overridden instead.
+    std::optional<bool> request_config = {};
+    /// First pause before the config is asked for again; it doubles up to 30 s.
+    std::chrono::milliseconds config_retry{1000};
+    /// Bounds of each subscribe() queue and subscribe_handler() mailbox.
+    fluxmq::MailboxLimits subscription_limits = {};
+    /// Source of all time: ticks, retries, deadlines.
+    std::shared_ptr<fluxmq::Clock> clock = fluxmq::Clock::real();
+};
+
+/// A process on a broker: it holds nodes, and lets a manager configure, start and stop them.
+///
+/// It lives on the event loop that awaits run(). Derive and override hooks for other reactions; hooks of the
+/// service never overlap. Thread safety: publish, respond, send_status, shutdown: any thread; the rest: the
+/// event loop.
+class Service {
+public:
+    /// An empty `id` means SERVICE_ID from the environment. Throws Error{invalid_topic} for an id that cannot be
+    /// part of a topic, also when there is none at all.
+    explicit Service(std::string id = {}, ServiceOptions options = {});
+    virtual ~Service();
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    /// Gives the service its broker connection, topic names and status strings; before run().
+    template <std::derived_from<fluxmq::Topic> T = fluxmq::Topic,
+              std::derived_from<fluxmq::Status> S = fluxmq::Status>
+    void attach(std::shared_ptr<fluxmq::Transport> transport, T topic = T{}, S status = S{}) {
+        attach_shared(std::move(transport), std::make_shared<const T>(std::move(topic)),
+                      std::make_shared<const S>(std::move(status)));
+    }
+
+    const std::string& id() const noexcept;
+    const ServiceOptions& options() const noexcept;
+    spdlog::logger& logger() const noexcept;
+    StateSlice& state() noexcept;
+    const boost::json::object& settings() const noexcept;
+    fluxmq::Transport& transport() const; ///< Throws Error{not_attached}.
+    const fluxmq::Topic& topic() const noexcept;
+    const fluxmq::Status& status() const noexcept;
+    /// The status that was published last.
+    std::string current_status() const;
+
+    // --- Messages ---------------------------------------------------------------------------------------
+
+    /// As Transport::publish.
+    void publish(std::string_view topic, const Payload& payload, const fluxmq::Headers& headers = {});
+
+    /// A queue of the topic's messages; wildcards allowed. Completes when the broker routes to it.
+    Task<std::shared_ptr<Queue>> subscribe(std::string topic);
+
+    /// Hands each message of the topic to `handler`, one at a time. Several handlers of one topic each get every
+    /// message. What a handler throws is logged and published on the error topic, and the next message goes to it.
+    Task<> subscribe_handler(std::string topic, Handler handler);
+
+    /// Ends every queue and handler of exactly this topic. Throws Error{invalid_topic} when there is none.
+    void unsubscribe(std::string_view topic);
+
+    /// As Transport::request.
+    Task<Message> request(std::string topic, const Payload& payload,
+                          std::chrono::milliseconds timeout = fluxmq::Transport::default_request_timeout,
+                          fluxmq::Headers headers = {});
+
+    /// As Transport::respond.
+    void respond(const Message& message, const Payload& payload, const fluxmq::Headers& headers = {});
+
+    /// Publishes the service's status, and keeps it for whoever asks and for a reconnect.
+    void send_status(std::string status);
+
+    // --- Nodes ------------------------------------------------------------------------------------------
+
+    /// Makes a T{*this, id, options} and takes it in. While the service runs, it is initialised (and started,
+    /// with ServiceOptions::auto_start) at once. Throws Error{duplicate_node}, Error{invalid_topic}.
+    template <std::derived_from<Node> T>
+    T& append_node(std::string id, NodeOptions options = {}) {
+        auto node = std::make_unique<T>(*this, std::move(id), std::move(options));
+        auto& reference = *node;
+        append_node(std::move(node));
+        return reference;
+    }
+    void append_node(std::unique_ptr<Node> node);
+
+    /// Lets a manager's config create nodes of class T under the name `type`.
+    template <std::derived_from<Node> T>
+    void register_node(std::string type) {
+        add_factory(std::move(type), [this](const DataNode& data) {
+            return std::make_unique<T>(*this, data.id, NodeOptions{.node = data});
+        });
+    }
+
+    /// Makes the node that a config asks for: by default of the class registered for its type. Override to make
+    /// nodes yourself, and call the base for the rest. Throws Error{unknown_node_type} that lists the known.
+    virtual std::unique_ptr<Node> get_node(const DataNode& data);
+
+    /// Throws Error{unknown_node} that lists the known ids.
+    Node& node(std::string_view id) const;
+    std::vector<std::string> node_ids() const;
+
+    /// `id` is one node, or `*` for all. For one: throws Error{unknown_node}, and as the Node's function. For all:
+    /// those for which the command is legal; a node that fails stops no other, and is in state `error`.
+    Task<> start_node(std::string id);
+    Task<> stop_node(std::string id);
+    Task<> destroy_node(std::string id);
+    Task<> start_node_all();
+    Task<> stop_node_all();
+    Task<> destroy_node_all();
+
+    /// Applies a config by difference: unchanged nodes are not touched; a config with an error changes nothing.
+    /// Throws as parse_config(), get_node().
+    Task<> apply_config(std::string_view json);
+
+    // --- Life -------------------------------------------------------------------------------------------
+
+    /// Connects unless connected, subscribes the service's topics, announces CONNECTED, initialises and starts
+    /// the nodes, announces READY. Where nodes can be made from a config, it also asks the manager for one.
+    /// Errors: those of connect() and subscribe().
+    Task<> run();
+
+    /// Waits for a signal or shutdown(), then ends in order: ticks stop, messages on their way are handled until
+    /// ServiceOptions::drain_timeout, nodes stop and are destroyed, STOPPED is announced, the transport closes.
+    /// A second signal cuts the draining short.
+    Task<ExitReport> wait();
+
+    /// Lets wait() begin the end. Thread safety: any thread.
+    void shutdown() noexcept;
+
+    /// What went through the nodes so far.
+    Account account() const;
+
+protected:
+    /// Once: with the first config; where no manager is asked, in run() with an empty message.
+    virtual Task<> on_init(const Message& message);
+    /// Every service topic is subscribed; again after each reconnect.
+    virtual Task<> on_connected();
+    /// Nodes are initialised and their subscriptions live; again after each config.
+    virtual Task<> on_ready();
+    /// A start command. Default: starts the node ids in the payload (one, `*`, or nothing for all).
+    virtual Task<> on_start(const Message& message);
+    /// A stop command. Default: as on_start.
+    virtual Task<> on_stop(const Message& message);
+    /// A restart command. Default: stops and starts, as on_start.
+    virtual Task<> on_restart(const Message& message);
+    /// New service settings. Default: merges the payload, an object, into settings().
+    virtual Task<> on_settings(const Message& message);
+    /// A config. Default: apply_config() with its payload.
+    virtual Task<> on_config(const Message& message);
+    /// See ServiceOptions::has_global_tick and tick_interval.
+    virtual Task<> on_tick(const Tick& tick);
+    /// The end begins; `signal` is its number, 0 for shutdown().
+    virtual Task<> on_shutdown(int signal);
+    /// A message on the service's error topic: its own errors, and those that others report to it.
+    virtual Task<> on_error(const Message& message);
+
+private:
+    friend class NodeRuntime;
+    friend class ServiceRuntime;
+
+    void attach_shared(std::shared_ptr<fluxmq::Transport> transport,
+                       std::shared_ptr<const fluxmq::Topic> topic,
+                       std::shared_ptr<const fluxmq::Status> status);
+    using Factory = std::function<std::unique_ptr<Node>(const DataNode&)>;
+    void add_factory(std::string type, Factory factory);
+
+    std::unique_ptr<class ServiceRuntime> runtime_;
+};
+
+} // namespace fluxlib

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+#include <fluxlib/config.hpp>
+
+#include <fluxmq/error.hpp>
+#include <fluxmq/json.hpp>
+#include <fluxmq/subject.hpp>
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+
+namespace fluxlib {
+
+namespace json = boost::json;
+using fluxmq::errc;
+using fluxmq::Error;
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& where, const std::string& why) {
+    throw Error{errc::invalid_config, where + ": " + why};
+}
+
+std::string shown(const json::value& value) {
+    const std::string text = json::serialize(value);
+    return text.size() > 60 ? text.substr(0, 57) + "..." : text;
+}
+
+// One object of the config, with the words to name it in an error.
+class Reader {
+public:
+    Reader(const json::value& value, std::string where) : where_{std::move(where)} {
+        if (!value.is_object())
+            refuse(where_, "expected an object, got " + shown(value));
+        object_ = &value.get_object();
+    }
+
+    const std::string& where() const noexcept { return where_; }
+    const json::value* find(std::string_view key) const { return object_->if_contains(key); }
+
+    std::string text(std::string_view key) const {
+        const auto* value = find(key);
+        if (!value || value->is_null())
+            return {};
+        if (!value->is_string())
+            refuse(field(key), "expected a string, got " + shown(*value));
+        return std::string{value->get_string()};
+    }
+
+    // The elements of an array; none when the key is absent.
+    const json::array& elements(std::string_view key) const {
+        static const json::array none;
+        const auto* value = find(key);
+        if (!value || value->is_null())
+            return none;
+        if (!value->is_array())
+            refuse(field(key), "expected an array, got " + shown(*value));
+        return value->get_array();
+    }
+
+    std::string field(std::string_view key) const { return where_ + ": field '" + std::string{key} + "'"; }
+
+private:
+    std::string where_;
+    const json::object* object_;
+};
+
+template <class Port>
+std::vector<Port> read_ports(const Reader& node, std::string_view key, bool wildcards) {
+    std::vector<Port> ports;
+    for (const auto& element : node.elements(key)) {
+        const Reader reader{element, node.field(key) + " [" + std::to_string(ports.size()) + "]"};
+        Port port{.alias = reader.text("alias")};
+        if (port.alias.empty())
+            refuse(reader.field("alias"), "it is missing or empty");
+        if (std::any_of(ports.begin(), ports.end(),
+                        [&](const Port& other) { return other.alias == port.alias; }))
+            refuse(reader.field("alias"), "'" + port.alias + "' occurs twice");
+        for (const auto& topic : reader.elements("topics")) {
+            if (!topic.is_string())
+                refuse(reader.field("topics"), "expected strings, got " + shown(topic));
+            port.topics.emplace_back(topic.get_string());
+            const auto why = wildcards ? fluxmq::subscribe_problem(port.topics.back())
+                                       : fluxmq::publish_problem(port.topics.back());
+            if (!why.empty())
+                refuse(reader.field("topics"), "'" + port.topics.back() + "' is not a valid topic: " + why);
+        }
+        ports.push_back(std::move(port));
+    }
+    return ports;
+}
+
+TimerType read_timer_type(const Reader& timer) {
+    auto type = timer.text("type");
+    std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (type == "local" || type == "interval") // Python's word for it
+        return TimerType::local;
+    if (type == "global")
+        return TimerType::global;
+    if (type == "none" || type.empty())
+        return TimerType::none;
+    refuse(timer.field("type"), "expected GLOBAL, LOCAL or NONE, got \"" + type + "\"");
+}
+
+DataTimer read_timer(const json::value& value, const std::string& where) {
+    const Reader reader{value, where};
+    DataTimer timer{.type = read_timer_type(reader)};
+    for (const auto* key : {"intervalMs", "interval"}) {
+        const auto* interval = reader.find(key);
+        if (!interval)
+            continue;
+        if (!interval->is_number() || interval->to_number<double>() < 0 ||
+            interval->to_number<double>() > 1e12)
+            refuse(reader.field(key), "expected milliseconds, got " + shown(*interval));
+        timer.interval = std::chrono::milliseconds{static_cast<std::int64_t>(interval->to_number<double>())};
+        break;
+    }
+    if (timer.type == TimerType::local && timer.interval.count() <= 0)
+        refuse(reader.field("intervalMs"), "a LOCAL timer needs an interval of at least 1 ms");
+    return timer;
+}
+
+DataNode read_node(const json::value& value, std::size_t index) {
+    const Reader unnamed{value, "node [" + std::to_string(index) + "]"};
+    DataNode node{.id = unnamed.text("id")};
+    if (node.id.empty())
+        refuse(unnamed.field("id"), "it is missing or empty");
+    const Reader reader{value, "node '" + node.id + "'"};
+    if (const auto why = fluxmq::publish_problem(node.id); !why.empty())
+        refuse(reader.field("id"), "it cannot be part of a topic: " + why);
+    node.name = reader.text("name");
+    node.type = reader.text("type");
+    if (const auto* timer = reader.find("timer"); timer && !timer->is_null())
+        node.timer = read_timer(*timer, reader.field("timer"));
+    if (const auto* settings = reader.find("settings"); settings && !settings->is_null()) {
+        if (!settings->is_object())
+            refuse(reader.field("settings"), "expected an object, got " + shown(*settings));
+        node.settings = settings->get_object();
+    }
+    node.inputs = read_ports<DataInput>(reader, "inputs", true);
+    node.outputs = read_ports<DataOutput>(reader, "outputs", false);
+    return node;
+}
+
+json::array to_json(const std::vector<std::string>& texts) { return json::array(texts.begin(), texts.end()); }
+
+std::string_view to_string(TimerType type) {
+    switch (type) {
+    case TimerType::local: return "LOCAL";
+    case TimerType::global: return "GLOBAL";
+    case TimerType::none: break;
+    }
+    return "NONE";
+}
+
+template <class Port>
+json::array ports_to_json(const std::vector<Port>& ports) {
+    json::array array;
+    for (const auto& port : ports)
+        array.push_back(json::object{{"alias", port.alias}, {"topics", to_json(port.topics)}});
+    return array;
+}
+
+// Whether `wanted` can be reached without making the node anew.
+bool same_but_for_settings(const DataNode& current, DataNode wanted) {
+    wanted.settings = current.settings;
+    return current == wanted;
+}
+
+} // namespace
+
+std::vector<DataNode> parse_config(std::string_view text) {
+    return parse_config(fluxmq::parse_json(text, "config"));
+}
+
+std::vector<DataNode> parse_config(const json::value& config) {
+    const json::array* entries = config.if_array();
+    if (const auto* object = config.if_object()) {
+        const auto* nodes = object->if_contains("nodes");
+        entries = nodes ? nodes->if_array() : nullptr;
+    }
+    if (!entries)
+        refuse("config", "expected an array of nodes or {\"nodes\": [...]}, got " + shown(config));
+    std::vector<DataNode> nodes;
+    std::set<std::string> ids;
+    for (const auto& entry : *entries) {
+        nodes.push_back(read_node(entry, nodes.size()));
+        if (!ids.insert(nodes.back().id).second)
+            refuse("node '" + nodes.back().id + "'", "the id occurs twice");
+    }
+    return nodes;
+}
+
+json::value to_json(const DataNode& node) {
+    json::object object{{"id", node.id}, {"name", node.name}, {"type", node.type}};
+    if (node.timer)
+        object["timer"] = {{"type", to_string(node.timer->type)},
+                           {"intervalMs", node.timer->interval.count()}};
+    object["settings"] = node.settings;
+    object["inputs"] = ports_to_json(node.inputs);
+    object["outputs"] = ports_to_json(node.outputs);
+    return object;
+}
+
+json::value to_json(std::span<const DataNode> nodes) {
+    json::array array;
+    for (const auto& node : nodes)
+        array.push_back(to_json(node));
+    return array;
+}
+
+ConfigPlan diff_config(std::span<const DataNode> current, std::span<const DataNode> wanted) {
+    std::unordered_map<std::string_view, const DataNode*> wanted_by_id;
+    for (const auto& node : wanted)
+        wanted_by_id.emplace(node.id, &node);
+    std::unordered_map<std::string_view, const DataNode*> kept;
+    ConfigPlan plan;
+    for (const auto& node : current) {
+        const auto found = wanted_by_id.find(node.id);
+        if (found != wanted_by_id.end() && same_but_for_settings(node, *found->second))
+            kept.emplace(node.id, &node);
+        else
+            plan.destroy.push_back(node.id);
+    }
+    for (const auto& node : wanted) {
+        const auto found = kept.find(node.id);
+        if (found == kept.end())
+            plan.create.push_back(node);
+        else if (found->second->settings != node.settings)
+            plan.retune.push_back(node);
+    }
+    return plan;
+}
+
+} // namespace fluxlib

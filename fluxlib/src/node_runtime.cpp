@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: MIT
+#include "node_runtime.hpp"
+
+#include "service_runtime.hpp"
+#include "tagged_executor.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace fluxlib {
+
+namespace asio = boost::asio;
+using fluxmq::errc;
+using fluxmq::Error;
+using Gate = fluxmq::Inlet::Gate;
+
+namespace {
+
+// After so many messages in a row, a node lets the others have their turn.
+constexpr int turn = 64;
+
+// Settings that wait: a manager sends few.
+constexpr fluxmq::MailboxLimits settings_limits{
+    .messages = 1024, .bytes = std::size_t{16} << 20, .overflow = fluxmq::Overflow::drop_oldest};
+
+} // namespace
+
+NodeRuntime::NodeRuntime(Node& n, Service& s, std::string i, NodeOptions o)
+    : node{n}, service{s}, id{std::move(i)}, options{std::move(o)},
+      logger{options.logger ? options.logger : s.runtime_->logger_for(id)},
+      state{options.state ? *options.state : s.state().slice(id)}, settings{options.node.settings},
+      mailbox_{fluxmq::Mailbox::create()} {
+    if (const auto why = fluxmq::publish_problem(id); !why.empty())
+        throw Error{errc::invalid_topic, "the node id '" + id + "' cannot be part of a topic: " + why};
+    options.node.id = id;
+    if (const auto* wanted = timer();
+        wanted && wanted->type == TimerType::local && wanted->interval.count() <= 0)
+        throw Error{errc::invalid_config,
+                    "node '" + id + "': a local timer needs an interval of at least 1 ms"};
+    for (const auto& input : options.node.inputs)
+        inputs.push_back(std::make_unique<Input>(*this, input, options.input_limits));
+    for (const auto& output : options.node.outputs)
+        outputs.push_back(std::make_unique<Output>(*this, output));
+}
+
+NodeRuntime::~NodeRuntime() { mailbox_->close(); }
+
+// --- The loop ------------------------------------------------------------------------------------------------
+
+void NodeRuntime::begin_loop(const asio::any_io_executor& executor) {
+    executor_ = without_tag(executor);
+    loop_runs_ = true;
+    asio::co_spawn(with_tag(executor_, this), loop(), [this](std::exception_ptr) { loop_ended(); });
+}
+
+void NodeRuntime::loop_ended() noexcept {
+    loop_runs_ = false;
+    const auto done = std::exchange(last_command_, nullptr);
+    const auto finished = std::exchange(finished_, nullptr);
+    if (finished)
+        finished(); // may delete this
+    if (done)
+        done->finish();
+}
+
+Task<> NodeRuntime::loop() {
+    int handled = 0;
+    while (lifecycle != NodeState::destroyed) {
+        if (auto control = mailbox_->pop_control()) {
+            hook_runs_ = true;
+            co_await (*control)();
+        } else if (auto delivery = mailbox_->pop_message()) {
+            hook_runs_ = true;
+            co_await handle(std::move(*delivery));
+            if (++handled % turn == 0)
+                co_await asio::post(asio::use_awaitable);
+        } else {
+            hook_runs_ = false;
+            for (const auto& input : inputs)
+                input->compact_latest();
+            service.runtime_->became_idle();
+            if (!co_await mailbox_->wait())
+                co_return;
+        }
+    }
+}
+
+Task<> NodeRuntime::handle(fluxmq::Mailbox::Delivery delivery) {
+    if (!delivery.user) {
+        co_await settings_arrived(std::move(delivery.message));
+        co_return;
+    }
+    auto& route = *static_cast<Input::Route*>(delivery.user);
+    if (const auto failures = route.inlet->take_failures())
+        co_await report_overflow(route.input, failures);
+    std::string topic;
+    std::exception_ptr failure;
+    current_headers_ = delivery.message.shared_headers();
+    try {
+        delivery.message.set_input(route.input.alias_bytes_);
+        if (route.only || !route.input.handlers_.empty())
+            co_await hand_to(route, delivery.message);
+        if (!route.only) {
+            route.input.latest_ = delivery.message;
+            co_await node.on_input(delivery.message);
+        }
+    } catch (...) {
+        failure = std::current_exception();
+        topic = delivery.message.topic();
+    }
+    current_headers_ = nullptr;
+    if (failure)
+        co_await report("on_input", std::move(topic), failure);
+}
+
+// One handler that throws does not keep the others, or on_input, from the message.
+Task<> NodeRuntime::hand_to(Input::Route& route, Message message) {
+    const auto handlers = route.only ? std::vector{*route.only} : route.input.handlers_;
+    if (!route.only)
+        route.input.latest_ = message;
+    for (const auto& handler : handlers) {
+        std::exception_ptr failure;
+        try {
+            co_await handler(message);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (failure)
+            co_await report("input handler", std::string{message.topic()}, failure);
+    }
+}
+
+// --- Commands ------------------------------------------------------------------------------------------------
+
+bool NodeRuntime::accepts(NodeCommand command) const noexcept {
+    return transition(lifecycle, command, was_created_).kind == Transition::Kind::run;
+}
+
+Task<> NodeRuntime::command(NodeCommand command) {
+    const auto executor = co_await asio::this_coro::executor;
+    if (!loop_runs_ && command == NodeCommand::init && lifecycle == NodeState::fresh)
+        begin_loop(executor);
+    auto done = std::make_shared<Completion>();
+    if (!loop_runs_) {
+        co_await execute(command, done);
+        if (last_command_ == done) // a destroy without a loop to end
+            loop_ended();
+    } else {
+        mailbox_->post([this, command, done] { return execute(command, done); });
+        if (tag_of(executor) == this)
+            co_return; // our own hook waits: the command runs when it has returned
+    }
+    co_await done->wait();
+}
+
+Task<> NodeRuntime::execute(NodeCommand command, std::shared_ptr<Completion> done) {
+    const auto wanted = transition(lifecycle, command, was_created_);
+    switch (wanted.kind) {
+    case Transition::Kind::nothing: done->finish(); break;
+    case Transition::Kind::illegal:
+        done->finish(std::make_exception_ptr(
+            Error{errc::illegal_transition, "node '" + id + "' is " + std::string{to_string(lifecycle)} +
+                                                ": cannot " + std::string{to_string(command)} + " it"}));
+        break;
+    case Transition::Kind::run: {
+        lifecycle = wanted.through;
+        const bool ok = co_await carry_out(wanted, *done);
+        if (wanted.to == NodeState::destroyed)
+            last_command_ = done;
+        co_await enter(ok ? wanted.to : NodeState::error);
+        if (wanted.to != NodeState::destroyed)
+            done->finish();
+        break;
+    }
+    }
+}
+
+// Runs the hooks of a transition; false when it must end in the state `error`.
+Task<bool> NodeRuntime::carry_out(const Transition& wanted, Completion& done) {
+    if (wanted.runs_create) {
+        if (!co_await run_hook("on_create", [this] { return node.on_create(); }, &done))
+            co_return false;
+        if (!co_await run_hook("subscribe", [this] { return open_inputs(); }, &done))
+            co_return false;
+        was_created_ = true;
+    }
+    if (wanted.runs_start) {
+        set_gates(Gate::open);
+        if (!co_await run_hook("on_start", [this] { return node.on_start(); }, &done)) {
+            set_gates(Gate::not_started);
+            co_return false;
+        }
+        started_at_ = last_tick_ = clock().now();
+        ticks_ = deadlines_ = 0;
+        ticking_ = true;
+        arm_timer();
+    }
+    bool ok = true;
+    if (wanted.runs_stop) {
+        stop_ticking();
+        set_gates(Gate::not_started);
+        ok = co_await run_hook("on_stop", [this] { return node.on_stop(); }, &done);
+    }
+    if (wanted.to == NodeState::destroyed) {
+        stop_intake();
+        set_gates(Gate::closed);
+        if (wanted.runs_destroy)
+            co_await run_hook("on_destroy", [this] { return node.on_destroy(); }, &done);
+        co_return true; // what failed on the way is reported; the node is gone all the same
+    }
+    co_return ok;
+}
+
+Task<> NodeRuntime::open_inputs() {
+    co_await open_settings();
+    if (!options.auto_listen)
+        co_return;
+    for (const auto& input : inputs)
+        co_await input->listen();
+}
+
+void NodeRuntime::set_gates(Gate gate) noexcept {
+    for (const auto& input : inputs)
+        input->set_gate(gate);
+}
+
+void NodeRuntime::expect_start() noexcept { set_gates(Gate::open); }
+
+void NodeRuntime::stop_intake() noexcept {
+    settings_subscription_.unsubscribe();
+    for (const auto& input : inputs)
+        input->unsubscribe();
+}
+
+bool NodeRuntime::idle() const { return !hook_runs_ && counters().pending == 0; }
+
+fluxmq::MailboxCounters NodeRuntime::counters() const {
+    fluxmq::MailboxCounters sum;
+    for (const auto& input : inputs)
+        sum += input->counters();
+    return sum;
+}
+
+// --- Statuses ------------------------------------------------------------------------------------------------
+
+Task<> NodeRuntime::enter(NodeState entered) {
+    lifecycle = entered;
+    const auto& strings = *options.status;
+    switch (entered) {
+    case NodeState::created: co_await announce(strings.created()); break;
+    case NodeState::started: co_await announce(strings.started()); break;
+    case NodeState::stopped: co_await announce(strings.stopped()); break;
+    case NodeState::destroyed: co_await announce(strings.destroyed()); break;
+    case NodeState::error: co_await announce(strings.error()); break;
+    case NodeState::fresh:
+    case NodeState::starting:
+    case NodeState::stopping: break; // readable, not announced
+    }
+    if (const bool runs = entered == NodeState::started; runs != std::exchange(counted_as_running_, runs))
+        service.runtime_->node_runs(runs);
+}
+
+Task<> NodeRuntime::announce(std::string new_status) {
+    status = std::move(new_status);
+    publish_status();
+    co_await state_changed();
+}
+
+void NodeRuntime::set_status(std::string new_status) {
+    status = std::move(new_status);
+    publish_status();
+    mailbox_->post([this] { return state_changed(); });
+}
+
+Task<> NodeRuntime::state_changed() {
+    co_await run_hook("on_state_changed", [this] { return node.on_state_changed(); });
+}
+
+void NodeRuntime::publish_status() {
+    if (status.empty())
+        return;
+    try {
+        transport().publish(service.topic().node_status(id), status);
+    } catch (const Error& error) {
+        logger->warn("status '{}' was not published: {}", status, error.what());
+    }
+}
+
+// --- Errors --------------------------------------------------------------------------------------------------
+
+template <class Hook>
+Task<bool> NodeRuntime::run_hook(const char* name, Hook hook, Completion* done) {
+    std::exception_ptr failure;
+    try {
+        co_await hook();
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (!failure)
+        co_return true;
+    if (done && !done->failure)
+        done->failure = std::make_exception_ptr(HookError{id, name, {}, failure});
+    co_await report(name, {}, failure);
+    co_return false;
+}
+
+Task<> NodeRuntime::report(const char* hook, std::string topic, std::exception_ptr cause) {
+    const HookError error{id, hook, std::move(topic), cause};
+    logger->error("{}", error.what());
+    service.runtime_->publish_error(error.what());
+    std::string again;
+    try {
+        co_await node.on_error(error);
+    } catch (const std::exception& thrown) {
+        again = thrown.what();
+    } catch (...) {
+        again = "something that is not a std::exception";
+    }
+    if (!again.empty())
+        logger->error("on_error itself threw: {}", again);
+}
+
+Task<> NodeRuntime::report_overflow(Input& input, std::uint64_t count) {
+    co_await report(
+        "on_input", {},
+        std::make_exception_ptr(Error{errc::mailbox_full, "input '" + input.alias() + "' dropped " +
+                                                              std::to_string(count) + " messages"}));
+}
+
+// --- Ticks ---------------------------------------------------------------------------------------------------
+
+const DataTimer* NodeRuntime::timer() const noexcept {
+    if (options.timer)
+        return &*options.timer;
+    return options.node.timer ? &*options.node.timer : nullptr;
+}
+
+bool NodeRuntime::ticks_globally() const noexcept {
+    const auto* wanted = timer();
+    return wanted ? wanted->type == TimerType::global : service.options().has_global_tick;
+}
+
+void NodeRuntime::arm_timer() {
+    const auto* wanted = timer();
+    if (!wanted || wanted->type != TimerType::local)
+        return;
+    // Deadlines lie on a fixed grid from the start, so that lateness does not add up; missed ones are skipped.
+    auto& time = clock();
+    const auto passed = static_cast<std::uint64_t>((time.now() - started_at_) / wanted->interval);
+    deadlines_ = std::max(deadlines_, passed) + 1;
+    tick_timer_ = time.call_at(started_at_ + deadlines_ * wanted->interval, executor_, [this] {
+        request_tick();
+        arm_timer();
+    });
+}
+
+void NodeRuntime::global_tick() {
+    if (ticks_globally())
+        request_tick();
+}
+
+void NodeRuntime::stop_ticking() noexcept {
+    ticking_ = false;
+    tick_timer_.cancel();
+}
+
+void NodeRuntime::request_tick() {
+    if (ticking_ && !std::exchange(tick_waits_, true))
+        mailbox_->post([this] { return tick(); });
+}
+
+Task<> NodeRuntime::tick() {
+    tick_waits_ = false;
+    if (!ticking_)
+        co_return;
+    const auto now = clock().now();
+    const Tick tick{.time = now, .delta = now - std::exchange(last_tick_, now), .count = ++ticks_};
+    if (options.on_tick)
+        co_await run_hook("on_tick callback", [this]() -> Task<> {
+            options.on_tick();
+            co_return;
+        });
+    co_await run_hook("on_tick", [&] { return node.on_tick(tick); });
+}
+
+// --- Settings ------------------------------------------------------------------------------------------------
+
+Task<> NodeRuntime::open_settings() {
+    if (settings_subscription_.active())
+        co_return;
+    if (!settings_inlet_)
+        settings_inlet_ = mailbox_->add_inlet(settings_limits, nullptr, fluxmq::Lane::control);
+    settings_subscription_ =
+        co_await transport().subscribe(service.topic().node_settings(id), settings_inlet_);
+}
+
+Task<> NodeRuntime::settings_arrived(Message message) {
+    std::exception_ptr failure;
+    const std::string topic{message.topic()};
+    boost::json::object wanted;
+    try {
+        const auto body = message.json();
+        if (!body.is_object())
+            throw Error{errc::invalid_settings,
+                        "expected an object, got " + std::string{message.text().substr(0, 60)}, topic};
+        if (!options.replace_settings)
+            wanted = settings;
+        for (const auto& [key, value] : body.get_object())
+            wanted.insert_or_assign(key, value);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure)
+        co_await report("settings", topic, failure);
+    else
+        co_await take_settings(std::move(wanted), std::move(message));
+}
+
+Task<> NodeRuntime::take_settings(boost::json::object wanted, Message message) {
+    std::exception_ptr refused;
+    std::string topic{message.topic()};
+    try {
+        node.check_settings(wanted);
+    } catch (...) {
+        refused = std::current_exception();
+    }
+    if (refused) {
+        co_await report("check_settings", std::move(topic), refused);
+        co_return;
+    }
+    settings = std::move(wanted);
+    co_await run_hook("on_settings", [&] { return node.on_settings(std::move(message)); });
+}
+
+void NodeRuntime::retune(boost::json::object wanted) {
+    options.node.settings = wanted;
+    mailbox_->post([this, wanted = std::move(wanted)] { return take_settings(wanted, {}); });
+}
+
+} // namespace fluxlib

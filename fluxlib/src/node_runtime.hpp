@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxlib/node.hpp>
+#include <fluxlib/service.hpp>
+#include <fluxmq/mailbox.hpp>
+
+#include "completion.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fluxlib {
+
+/// What runs a node: its mailbox, the one loop that awaits its hooks, its timer, its settings.
+class NodeRuntime {
+public:
+    NodeRuntime(Node& node, Service& service, std::string id, NodeOptions options);
+    ~NodeRuntime();
+
+    // --- For the service ---
+    /// Carries out `command`; see Node::start and its siblings.
+    Task<> command(NodeCommand command);
+    bool accepts(NodeCommand command) const noexcept;
+    /// Lets messages wait from now on for the start that is about to come, so that nodes that start together
+    /// lose nothing of what the first of them publishes.
+    void expect_start() noexcept;
+    /// A tick of the manager's clock.
+    void global_tick();
+    bool ticks_globally() const noexcept;
+    /// Stops the ticks for good: the beginning of a shutdown.
+    void stop_ticking() noexcept;
+    /// Ends the subscriptions: what waits is still handled.
+    void stop_intake() noexcept;
+    /// Settings from a config: they replace the old ones.
+    void check(const boost::json::object& wanted) const { node.check_settings(wanted); }
+    void retune(boost::json::object settings);
+    /// Nothing waits, and no hook runs.
+    bool idle() const;
+    fluxmq::MailboxCounters counters() const;
+    void when_finished(std::function<void()> call) { finished_ = std::move(call); }
+    /// Says again what the status is: a manager may have missed it.
+    void publish_status();
+    fluxmq::Clock& clock() const noexcept { return *service.options().clock; }
+
+    // --- For ports ---
+    fluxmq::Transport& transport() const { return service.transport(); }
+    fluxmq::Mailbox& mailbox() noexcept { return *mailbox_; }
+    const std::shared_ptr<const fluxmq::Headers>& current_headers() const noexcept {
+        return current_headers_;
+    }
+
+    void set_status(std::string status);
+
+    Node& node;
+    Service& service;
+    const std::string id;
+    NodeOptions options;
+    std::shared_ptr<spdlog::logger> logger;
+    StateSlice state;
+    boost::json::object settings;
+    std::string status;
+    NodeState lifecycle = NodeState::fresh;
+    std::vector<std::unique_ptr<Input>> inputs;
+    std::vector<std::unique_ptr<Output>> outputs;
+
+private:
+    void begin_loop(const boost::asio::any_io_executor& executor);
+    void loop_ended() noexcept;
+    Task<> loop();
+    Task<> handle(fluxmq::Mailbox::Delivery delivery);
+    Task<> hand_to(Input::Route& route, Message message);
+
+    Task<> execute(NodeCommand command, std::shared_ptr<Completion> done);
+    Task<bool> carry_out(const Transition& wanted, Completion& done);
+    Task<> open_inputs();
+    void set_gates(fluxmq::Inlet::Gate gate) noexcept;
+    Task<> enter(NodeState state);
+    Task<> announce(std::string new_status);
+    Task<> state_changed();
+
+    template <class Hook>
+    Task<bool> run_hook(const char* name, Hook hook, Completion* done = nullptr);
+    Task<> report(const char* hook, std::string topic, std::exception_ptr cause);
+    Task<> report_overflow(Input& input, std::uint64_t count);
+
+    const DataTimer* timer() const noexcept;
+    void arm_timer();
+    void request_tick();
+    Task<> tick();
+
+    Task<> open_settings();
+    Task<> settings_arrived(Message message);
+    Task<> take_settings(boost::json::object wanted, Message message);
+
+    std::shared_ptr<fluxmq::Mailbox> mailbox_;
+    boost::asio::any_io_executor executor_;
+    bool loop_runs_ = false;
+    bool hook_runs_ = false;
+    bool was_created_ = false;
+    bool counted_as_running_ = false;
+    std::shared_ptr<Completion> last_command_; // the destroy, answered when the loop has ended
+    std::function<void()> finished_;
+    std::shared_ptr<const fluxmq::Headers> current_headers_;
+
+    std::shared_ptr<fluxmq::Inlet> settings_inlet_;
+    fluxmq::Subscription settings_subscription_;
+
+    bool ticking_ = false;
+    bool tick_waits_ = false;
+    std::uint64_t ticks_ = 0;
+    fluxmq::Clock::time_point started_at_;
+    fluxmq::Clock::time_point last_tick_;
+    std::uint64_t deadlines_ = 0; // of the local timer, counted from started_at_
+    fluxmq::Timer tick_timer_;
+};
+
+/// A set of subscriptions of an input, and what is done with their messages.
+struct Input::Route {
+    Input& input;
+    std::vector<std::string> patterns;
+    std::optional<Handler> only; // in place of the input's handlers and on_input
+    std::shared_ptr<fluxmq::Inlet> inlet;
+    std::vector<fluxmq::Subscription> subscriptions;
+
+    Task<> open();
+};
+
+} // namespace fluxlib

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include <fluxlib/ports.hpp>
+
+#include <fluxmq/subject.hpp>
+
+#include "node_runtime.hpp"
+
+#include <algorithm>
+
+namespace fluxlib {
+
+namespace {
+
+std::string dotted(std::string topic) {
+    std::replace(topic.begin(), topic.end(), '/', '.');
+    return topic;
+}
+
+// Peers publish a topic with slashes in either form, so both are heard.
+std::vector<std::string> heard_as(const std::vector<std::string>& topics) {
+    std::vector<std::string> patterns;
+    const auto add = [&](std::string pattern) {
+        if (std::find(patterns.begin(), patterns.end(), pattern) == patterns.end())
+            patterns.push_back(std::move(pattern));
+    };
+    for (const auto& topic : topics) {
+        add(topic);
+        add(dotted(topic));
+    }
+    return patterns;
+}
+
+// One of several overlapping subscriptions of a route: takes a message only when no earlier one takes it.
+class FirstMatch final : public fluxmq::Receiver {
+public:
+    FirstMatch(std::vector<std::string> earlier, std::shared_ptr<fluxmq::Receiver> next)
+        : earlier_{std::move(earlier)}, next_{std::move(next)} {}
+
+    bool offer(Message&& message) noexcept override {
+        const auto taken = [&](const std::string& pattern) {
+            return fluxmq::matches(pattern, message.topic());
+        };
+        return std::any_of(earlier_.begin(), earlier_.end(), taken) || next_->offer(std::move(message));
+    }
+    void when_ready(std::function<void()> resume) override { next_->when_ready(std::move(resume)); }
+
+private:
+    const std::vector<std::string> earlier_;
+    const std::shared_ptr<fluxmq::Receiver> next_;
+};
+
+} // namespace
+
+Task<> Handler::operator()(Message message) const {
+    if (coroutine_)
+        co_await coroutine_(message);
+    else
+        plain_(message);
+}
+
+// --- Input ---------------------------------------------------------------------------------------------------
+
+Task<> Input::Route::open() {
+    if (!subscriptions.empty())
+        co_return;
+    const bool overlap = std::any_of(patterns.begin(), patterns.end(), fluxmq::has_wildcard);
+    std::vector<std::string> earlier;
+    for (const auto& pattern : patterns) {
+        std::shared_ptr<fluxmq::Receiver> receiver = inlet;
+        if (overlap && !earlier.empty())
+            receiver = std::make_shared<FirstMatch>(earlier, inlet);
+        auto subscription = co_await input.node_.transport().subscribe(pattern, std::move(receiver));
+        subscriptions.push_back(std::move(subscription));
+        earlier.push_back(pattern);
+    }
+}
+
+Input::Input(NodeRuntime& node, DataInput data, fluxmq::MailboxLimits limits)
+    : node_{node}, data_{std::move(data)}, alias_bytes_{fluxmq::Bytes::copy(data_.alias)}, limits_{limits} {
+    add_route(heard_as(data_.topics), std::nullopt);
+}
+
+Input::~Input() = default;
+
+Input::Route& Input::add_route(std::vector<std::string> patterns, std::optional<Handler> only) {
+    auto route = std::make_unique<Route>(*this, std::move(patterns), std::move(only));
+    route->inlet = node_.mailbox().add_inlet(limits_, route.get());
+    route->inlet->set_gate(gate_);
+    return *routes_.emplace_back(std::move(route));
+}
+
+Task<> Input::listen() { co_await routes_.front()->open(); }
+
+Task<> Input::subscribe(Handler handler) {
+    handlers_.push_back(std::move(handler));
+    co_await listen();
+}
+
+Task<> Input::subscribe_one(std::string topic, Handler handler) {
+    const std::vector<std::string> topics(1, std::move(topic));
+    auto& route = add_route(heard_as(topics), std::move(handler));
+    co_await route.open();
+}
+
+void Input::store_value(const Message& value) {
+    latest_ = value;
+    compact_latest();
+}
+
+void Input::store_value(const Payload& value) {
+    latest_ = Message{{}, value.own()};
+    latest_->set_input(alias_bytes_);
+}
+
+void Input::compact_latest() {
+    if (!latest_ || latest_->payload().pinned() <= 2 * latest_->payload().size())
+        return;
+    Message compact{fluxmq::Bytes::copy(latest_->topic()), latest_->payload().compact(),
+                    fluxmq::Bytes::copy(latest_->reply()), latest_->shared_headers()};
+    compact.set_input(alias_bytes_);
+    latest_ = std::move(compact);
+}
+
+void Input::set_limits(fluxmq::MailboxLimits limits) noexcept {
+    limits_ = limits;
+    for (const auto& route : routes_)
+        route->inlet->set_limits(limits);
+}
+
+void Input::set_gate(fluxmq::Inlet::Gate gate) noexcept {
+    gate_ = gate;
+    for (const auto& route : routes_)
+        route->inlet->set_gate(gate);
+}
+
+void Input::unsubscribe() noexcept {
+    for (const auto& route : routes_)
+        route->subscriptions.clear();
+}
+
+fluxmq::MailboxCounters Input::counters() const {
+    fluxmq::MailboxCounters sum;
+    for (const auto& route : routes_)
+        sum += route->inlet->counters();
+    return sum;
+}
+
+// --- Output --------------------------------------------------------------------------------------------------
+
+Output::Output(NodeRuntime& node, DataOutput data) : node_{node}, data_{std::move(data)} {
+    for (const auto& topic : data_.topics)
+        wire_topics_.push_back(dotted(topic));
+}
+
+void Output::publish(const Payload& payload, const fluxmq::Headers& headers) {
+    auto& transport = node_.transport();
+    const auto& inherited = node_.current_headers();
+    for (const auto& topic : wire_topics_) {
+        if (inherited)
+            transport.publish(topic, payload, merge(*inherited, headers));
+        else
+            transport.publish(topic, payload, headers);
+        ++published_;
+    }
+}
+
+// Not a coroutine: the payload may refer to the caller's string, which lives only until this call returns.
+Task<> Output::call(std::string path, Handler callback, const Payload& payload,
+                    std::chrono::milliseconds timeout) {
+    return do_call(dotted(std::move(path)), std::move(callback), payload.own(), timeout);
+}
+
+Task<> Output::do_call(std::string topic, Handler callback, fluxmq::Bytes payload,
+                       std::chrono::milliseconds timeout) {
+    fluxmq::Headers headers;
+    if (const auto& inherited = node_.current_headers())
+        headers = *inherited;
+    auto answer = co_await node_.transport().request(topic, payload, timeout, std::move(headers));
+    co_await callback(std::move(answer));
+}
+
+} // namespace fluxlib

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include <fluxlib/task.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <algorithm>
+#include <iostream>
+#include <thread>
+
+namespace fluxlib {
+
+namespace asio = boost::asio;
+
+void detail::run_blocking(std::function<void()> work) {
+    static asio::thread_pool pool{std::max(2u, std::thread::hardware_concurrency())};
+    asio::post(pool, std::move(work));
+}
+
+int run(Task<> app) {
+    asio::io_context loop{1};
+    std::exception_ptr failure;
+    asio::co_spawn(loop, std::move(app), [&](std::exception_ptr thrown) {
+        failure = thrown;
+        loop.stop(); // whatever still waits belongs to what the app has left behind
+    });
+    loop.run();
+    if (!failure)
+        return 0;
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+        std::cerr << "error: " << error.what() << '\n';
+    } catch (...) {
+        std::cerr << "error: something that is not a std::exception was thrown\n";
+    }
+    return 1;
+}
+
+} // namespace fluxlib

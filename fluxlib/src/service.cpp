@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include <fluxlib/service.hpp>
+
+#include "service_runtime.hpp"
+
+namespace fluxlib {
+
+using fluxmq::errc;
+using fluxmq::Error;
+
+Service::Service(std::string id, ServiceOptions options)
+    : runtime_{std::make_unique<ServiceRuntime>(*this, std::move(id), std::move(options))} {}
+Service::~Service() = default;
+
+void Service::attach_shared(std::shared_ptr<fluxmq::Transport> transport,
+                            std::shared_ptr<const fluxmq::Topic> topic,
+                            std::shared_ptr<const fluxmq::Status> status) {
+    runtime_->transport = std::move(transport);
+    runtime_->topic = std::move(topic);
+    runtime_->status = std::move(status);
+}
+
+const std::string& Service::id() const noexcept { return runtime_->id; }
+const ServiceOptions& Service::options() const noexcept { return runtime_->options; }
+spdlog::logger& Service::logger() const noexcept { return *runtime_->logger; }
+StateSlice& Service::state() noexcept { return runtime_->state; }
+const boost::json::object& Service::settings() const noexcept { return runtime_->settings; }
+
+fluxmq::Transport& Service::transport() const {
+    if (!runtime_->transport)
+        throw Error{errc::not_attached, "the service '" + id() + "' has no transport: call attach() first"};
+    return *runtime_->transport;
+}
+
+const fluxmq::Topic& Service::topic() const noexcept { return *runtime_->topic; }
+const fluxmq::Status& Service::status() const noexcept { return *runtime_->status; }
+std::string Service::current_status() const { return runtime_->current_status(); }
+
+void Service::publish(std::string_view topic, const Payload& payload, const fluxmq::Headers& headers) {
+    transport().publish(topic, payload, headers);
+}
+
+Task<std::shared_ptr<Queue>> Service::subscribe(std::string topic) {
+    return runtime_->subscribe(std::move(topic));
+}
+
+Task<> Service::subscribe_handler(std::string topic, Handler handler) {
+    return runtime_->subscribe_handler(std::move(topic), std::move(handler));
+}
+
+void Service::unsubscribe(std::string_view topic) { runtime_->unsubscribe(topic); }
+
+Task<Message> Service::request(std::string topic, const Payload& payload, std::chrono::milliseconds timeout,
+                               fluxmq::Headers headers) {
+    return transport().request(std::move(topic), payload, timeout, std::move(headers));
+}
+
+void Service::respond(const Message& message, const Payload& payload, const fluxmq::Headers& headers) {
+    transport().respond(message, payload, headers);
+}
+
+void Service::send_status(std::string status) { runtime_->send_status(std::move(status)); }
+
+void Service::append_node(std::unique_ptr<Node> node) { runtime_->append(std::move(node)); }
+
+void Service::add_factory(std::string type, Factory factory) {
+    runtime_->factories.insert_or_assign(std::move(type), std::move(factory));
+}
+
+std::unique_ptr<Node> Service::get_node(const DataNode& data) {
+    const auto& factories = runtime_->factories;
+    if (const auto found = factories.find(data.type); found != factories.end())
+        return found->second(data);
+    std::string known;
+    for (const auto& [type, factory] : factories)
+        known += (known.empty() ? "" : ", ") + type;
+    throw Error{errc::unknown_node_type, "node '" + data.id + "' has type '" + data.type +
+                                             "'; registered are " + (known.empty() ? "none" : known)};
+}
+
+Node& Service::node(std::string_view id) const { return runtime_->find(id).node; }
+
+std::vector<std::string> Service::node_ids() const {
+    std::vector<std::string> ids;
+    for (const auto& record : runtime_->nodes)
+        ids.push_back(record->node->id());
+    return ids;
+}
+
+Task<> Service::start_node(std::string id) { return runtime_->command(std::move(id), NodeCommand::start); }
+Task<> Service::stop_node(std::string id) { return runtime_->command(std::move(id), NodeCommand::stop); }
+Task<> Service::destroy_node(std::string id) {
+    return runtime_->command(std::move(id), NodeCommand::destroy);
+}
+Task<> Service::start_node_all() { return runtime_->command_all(NodeCommand::start); }
+Task<> Service::stop_node_all() { return runtime_->command_all(NodeCommand::stop); }
+Task<> Service::destroy_node_all() { return runtime_->command_all(NodeCommand::destroy); }
+
+Task<> Service::apply_config(std::string_view json) { return runtime_->apply(parse_config(json)); }
+
+Task<> Service::run() { return runtime_->run(); }
+Task<ExitReport> Service::wait() { return runtime_->wait(); }
+void Service::shutdown() noexcept { runtime_->shutdown(); }
+Account Service::account() const { return runtime_->account(); }
+
+Task<> Service::on_init(const Message&) { co_return; }
+Task<> Service::on_connected() { co_return; }
+Task<> Service::on_ready() { co_return; }
+
+Task<> Service::on_start(const Message& message) {
+    return runtime_->command_ids(message, {NodeCommand::start});
+}
+
+Task<> Service::on_stop(const Message& message) {
+    return runtime_->command_ids(message, {NodeCommand::stop});
+}
+
+Task<> Service::on_restart(const Message& message) {
+    return runtime_->command_ids(message, {NodeCommand::stop, NodeCommand::start});
+}
+
+Task<> Service::on_settings(const Message& message) {
+    const auto body = message.json();
+    if (!body.is_object())
+        throw Error{errc::invalid_settings,
+                    "expected an object, got " + std::string{message.text().substr(0, 60)}};
+    for (const auto& [key, value] : body.get_object())
+        runtime_->settings.insert_or_assign(key, value);
+    co_return;
+}
+
+Task<> Service::on_config(const Message& message) { return runtime_->apply(parse_config(message.text())); }
+Task<> Service::on_tick(const Tick&) { co_return; }
+Task<> Service::on_shutdown(int) { co_return; }
+
+Task<> Service::on_error(const Message& message) {
+    logger().debug("error topic: {}", message.text());
+    co_return;
+}
+
+} // namespace fluxlib

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: MIT
+#include "service_runtime.hpp"
+#include "tagged_executor.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+
+namespace fluxlib {
+
+namespace asio = boost::asio;
+using fluxmq::errc;
+using fluxmq::Error;
+
+namespace {
+
+constexpr fluxmq::Clock::duration longest_config_pause = std::chrono::seconds{30};
+
+// Commands are few, and none may be lost.
+constexpr fluxmq::MailboxLimits command_limits{.overflow = fluxmq::Overflow::block};
+// One tick that waits is enough.
+constexpr fluxmq::MailboxLimits tick_limits{.messages = 1, .overflow = fluxmq::Overflow::drop_oldest};
+
+std::string id_or_environment(std::string id) {
+    if (id.empty())
+        if (const char* from_environment = std::getenv("SERVICE_ID"))
+            id = from_environment;
+    if (id.empty())
+        throw Error{errc::invalid_topic, "the service has no id: give one, or set SERVICE_ID"};
+    if (const auto why = fluxmq::publish_problem(id); !why.empty())
+        throw Error{errc::invalid_topic, "the service id '" + id + "' cannot be part of a topic: " + why};
+    return id;
+}
+
+std::shared_ptr<spdlog::logger> child_logger(const spdlog::logger& parent, std::string name) {
+    auto logger =
+        std::make_shared<spdlog::logger>(std::move(name), parent.sinks().begin(), parent.sinks().end());
+    logger->set_level(parent.level());
+    return logger;
+}
+
+} // namespace
+
+// Outlives the service as long as a signal's handler is queued.
+struct ServiceRuntime::Signals : std::enable_shared_from_this<Signals> {
+    explicit Signals(const asio::any_io_executor& executor) : set{executor, SIGINT, SIGTERM} {}
+
+    void watch(ServiceRuntime& owner) {
+        set.async_wait([this, self = weak_from_this(), &owner](boost::system::error_code failed, int signal) {
+            const auto alive = self.lock();
+            if (failed || !alive)
+                return;
+            owner.signal_arrived(signal);
+            watch(owner);
+        });
+    }
+
+    asio::signal_set set;
+};
+
+ServiceRuntime::ServiceRuntime(Service& s, std::string i, ServiceOptions o)
+    : service{s}, id{id_or_environment(std::move(i))}, options{std::move(o)},
+      logger{options.logger ? options.logger : child_logger(*spdlog::default_logger(), id)},
+      state{options.state ? *options.state : StateSlice{}}, mailbox_{fluxmq::Mailbox::create()} {}
+
+ServiceRuntime::~ServiceRuntime() {
+    mailbox_->close();
+    for (const auto& entry : entries_)
+        entry->queue->close();
+    if (transport)
+        transport->on_event({});
+}
+
+std::shared_ptr<spdlog::logger> ServiceRuntime::logger_for(std::string_view node_id) const {
+    return child_logger(*logger, id + "/" + std::string{node_id});
+}
+
+// --- The beginning -------------------------------------------------------------------------------------------
+
+Task<> ServiceRuntime::run() {
+    if (!transport)
+        throw Error{errc::not_attached,
+                    "the service '" + id + "' has no transport: call attach() before run()"};
+    if (running_)
+        throw Error{errc::illegal_transition, "the service '" + id + "' runs already"};
+    executor_ = without_tag(co_await asio::this_coro::executor);
+    transport->on_event([this](const fluxmq::ConnectionEvent& event) { connection_changed(event); });
+    if (!transport->connected())
+        co_await transport->connect();
+    running_ = true;
+    run_at_ = last_tick_ = clock().now();
+    send_status(status->starting());
+    co_await subscribe_commands();
+    loop_runs_ = true;
+    asio::co_spawn(executor_, loop(), [this](std::exception_ptr) {
+        loop_runs_ = false;
+        loop_done_.notify();
+    });
+    send_status(status->connected());
+    co_await guarded("on_connected", {}, service.on_connected());
+    if (!asks_manager()) {
+        initialised_ = true;
+        co_await guarded("on_init", {}, service.on_init({}));
+    }
+    co_await init_nodes();
+    co_await announce_ready();
+    if (options.auto_start)
+        co_await command_all(NodeCommand::start);
+    arm_tick();
+    if (asks_manager())
+        ask_for_config();
+}
+
+bool ServiceRuntime::asks_manager() const noexcept {
+    return options.request_config.value_or(!factories.empty());
+}
+
+Task<> ServiceRuntime::subscribe_commands() {
+    static constexpr Command config{"on_config", &ServiceRuntime::on_config};
+    static constexpr Command settings{"on_settings", &ServiceRuntime::on_settings};
+    static constexpr Command start{"on_start", &ServiceRuntime::on_start};
+    static constexpr Command stop{"on_stop", &ServiceRuntime::on_stop};
+    static constexpr Command restart{"on_restart", &ServiceRuntime::on_restart};
+    static constexpr Command error{"on_error", &ServiceRuntime::on_error};
+    static constexpr Command status_request{"status request", &ServiceRuntime::on_status_request};
+    static constexpr Command tick{"on_tick", &ServiceRuntime::on_tick};
+    co_await subscribe_command(topic->configuration(id), config);
+    co_await subscribe_command(topic->service_settings(id), settings);
+    co_await subscribe_command(topic->start(id), start);
+    co_await subscribe_command(topic->stop(id), stop);
+    co_await subscribe_command(topic->restart(id), restart);
+    co_await subscribe_command(topic->error(id), error);
+    co_await subscribe_command(topic->status_request(id), status_request);
+    co_await subscribe_command(topic->time(), tick);
+    co_await subscribe_command(topic->node_time(), tick);
+}
+
+Task<> ServiceRuntime::subscribe_command(std::string name, const Command& command) {
+    const bool is_tick = command.hook == &ServiceRuntime::on_tick;
+    auto inlet = mailbox_->add_inlet(is_tick ? tick_limits : command_limits, const_cast<Command*>(&command));
+    auto subscription = co_await transport->subscribe(std::move(name), inlet);
+    inlets_.push_back(std::move(inlet));
+    subscriptions_.push_back(std::move(subscription));
+}
+
+Task<> ServiceRuntime::init_nodes() {
+    std::vector<std::string> ids;
+    for (const auto& record : nodes)
+        if (record->node->lifecycle() == NodeState::fresh)
+            ids.push_back(record->node->id());
+    for (const auto& node_id : ids)
+        if (by_id.contains(node_id))
+            co_await quietly(find(node_id).command(NodeCommand::init));
+}
+
+Task<> ServiceRuntime::announce_ready() {
+    send_status(status->ready());
+    co_await guarded("on_ready", {}, service.on_ready());
+    if (running_nodes_ > 0)
+        send_status(status->active());
+}
+
+void ServiceRuntime::ask_for_config() {
+    if (configured_ || ending_)
+        return;
+    try {
+        transport->publish(topic->configuration_request(id), id);
+    } catch (const Error& error) {
+        logger->warn("the config was not asked for: {}", error.what());
+    }
+    config_pause_ = config_pause_ == fluxmq::Clock::duration{}
+                        ? options.config_retry
+                        : std::min(2 * config_pause_, longest_config_pause);
+    config_timer_ = clock().call_at(clock().now() + config_pause_, executor_, [this] { ask_for_config(); });
+}
+
+void ServiceRuntime::connection_changed(const fluxmq::ConnectionEvent& event) {
+    logger->info("{}: {}", to_string(event.state), event.detail);
+    if (event.state == fluxmq::ConnectionState::closed && running_ && !ending_) {
+        logger->error("the transport has closed: the service ends");
+        shutdown();
+    }
+    if (event.state != fluxmq::ConnectionState::reconnected || !running_ || ending_)
+        return;
+    send_status(current_status()); // whoever watches may have missed it
+    for (const auto& record : nodes)
+        record->node->runtime_->publish_status();
+    mailbox_->post([this] { return guarded("on_connected", {}, service.on_connected()); });
+    if (asks_manager() && !configured_) {
+        config_pause_ = {};
+        ask_for_config();
+    }
+}
+
+// --- The command loop ----------------------------------------------------------------------------------------
+
+Task<> ServiceRuntime::loop() {
+    while (co_await mailbox_->wait()) {
+        if (auto control = mailbox_->pop_control()) {
+            co_await (*control)();
+        } else if (auto delivery = mailbox_->pop_message()) {
+            const auto& command = *static_cast<const Command*>(delivery->user);
+            std::string name{delivery->message.topic()};
+            auto call = (this->*command.hook)(std::move(delivery->message));
+            if (command.hook == &ServiceRuntime::on_error)
+                co_await logged(command.name, std::move(call));
+            else
+                co_await guarded(command.name, std::move(name), std::move(call));
+        }
+    }
+}
+
+Task<> ServiceRuntime::guarded(const char* hook, std::string where, Task<> call) {
+    std::string failure;
+    try {
+        co_await std::move(call);
+    } catch (const std::exception& error) {
+        failure = error.what();
+    } catch (...) {
+        failure = "something that is not a std::exception was thrown";
+    }
+    if (failure.empty())
+        co_return;
+    auto text = "service '" + id + "', " + hook + ": " + failure;
+    if (!where.empty())
+        text += " (topic '" + where + "')";
+    logger->error("{}", text);
+    publish_error(text);
+}
+
+// For what handles errors: to publish its own would call it again.
+Task<> ServiceRuntime::logged(const char* hook, Task<> call) {
+    try {
+        co_await std::move(call);
+    } catch (const std::exception& error) {
+        logger->error("service '{}', {}: {}", id, hook, error.what());
+    } catch (...) {
+        logger->error("service '{}', {}: something that is not a std::exception was thrown", id, hook);
+    }
+}
+
+// For commands to nodes, which report their failures themselves.
+Task<> ServiceRuntime::quietly(Task<> call) {
+    try {
+        co_await std::move(call);
+    } catch (const Error& error) {
+        logger->debug("{}", error.what());
+    }
+}
+
+Task<> ServiceRuntime::on_config(Message message) {
+    if (!std::exchange(initialised_, true))
+        co_await service.on_init(message);
+    co_await service.on_config(message);
+}
+
+Task<> ServiceRuntime::on_settings(Message message) { co_await service.on_settings(message); }
+
+Task<> ServiceRuntime::on_start(Message message) {
+    const auto ids = ids_in(message);
+    manager_started_ = manager_started_ || std::find(ids.begin(), ids.end(), "*") != ids.end();
+    co_await service.on_start(message);
+}
+
+Task<> ServiceRuntime::on_stop(Message message) {
+    const auto ids = ids_in(message);
+    manager_started_ = manager_started_ && std::find(ids.begin(), ids.end(), "*") == ids.end();
+    co_await service.on_stop(message);
+}
+
+Task<> ServiceRuntime::on_restart(Message message) { co_await service.on_restart(message); }
+Task<> ServiceRuntime::on_error(Message message) { co_await service.on_error(message); }
+
+Task<> ServiceRuntime::on_status_request(Message message) {
+    if (!message.reply().empty())
+        transport->respond(message, current_status());
+    send_status(current_status());
+    co_return;
+}
+
+Task<> ServiceRuntime::on_tick(Message) {
+    for (const auto& record : nodes)
+        record->node->runtime_->global_tick();
+    if (options.has_global_tick)
+        co_await tick();
+}
+
+Task<> ServiceRuntime::tick() {
+    const auto now = clock().now();
+    const Tick tick{.time = now, .delta = now - std::exchange(last_tick_, now), .count = ++ticks_};
+    co_await service.on_tick(tick);
+}
+
+void ServiceRuntime::arm_tick() {
+    if (options.tick_interval.count() <= 0)
+        return;
+    const auto passed = static_cast<std::uint64_t>((clock().now() - run_at_) / options.tick_interval);
+    deadlines_ = std::max(deadlines_, passed) + 1;
+    tick_timer_ = clock().call_at(run_at_ + deadlines_ * options.tick_interval, executor_, [this] {
+        if (!std::exchange(tick_waits_, true))
+            mailbox_->post([this]() -> Task<> {
+                tick_waits_ = false;
+                co_await guarded("on_tick", {}, tick());
+            });
+        arm_tick();
+    });
+}
+
+// --- The end -------------------------------------------------------------------------------------------------
+
+void ServiceRuntime::shutdown() noexcept { end_.notify(); }
+
+void ServiceRuntime::signal_arrived(int signal) {
+    if (ending_) {
+        logger->warn("signal {} again: what is left is not waited for", signal);
+        cut_short_ = true;
+        idle_.notify();
+        return;
+    }
+    signal_ = signal;
+    end_.notify();
+}
+
+Task<ExitReport> ServiceRuntime::wait() {
+    executor_ = without_tag(co_await asio::this_coro::executor);
+    if (options.handle_signals) {
+        signals_ = std::make_shared<Signals>(executor_);
+        signals_->watch(*this);
+    }
+    co_await end_.wait();
+    ending_ = true;
+    ExitReport report{.signal = signal_};
+    if (running_)
+        co_await end(report);
+    signals_.reset();
+    running_ = false;
+    co_return report;
+}
+
+Task<> ServiceRuntime::end(ExitReport& report) {
+    logger->info("the service ends: {}",
+                 signal_ == 0 ? "shutdown() was called" : "signal " + std::to_string(signal_));
+    announce(status->stopping());
+    config_timer_.cancel();
+    tick_timer_.cancel();
+    subscriptions_.clear();
+    for (const auto& inlet : inlets_)
+        inlet->set_gate(fluxmq::Inlet::Gate::closed);
+    mailbox_->post([this] { return guarded("on_shutdown", {}, service.on_shutdown(signal_)); });
+    mailbox_->close();
+    if (loop_runs_)
+        co_await loop_done_.wait();
+
+    co_await drain(report);
+    report.account = account();
+    co_await command_all(NodeCommand::stop);
+    co_await command_all(NodeCommand::destroy);
+    for (const auto& entry : entries_) {
+        entry->subscription.unsubscribe();
+        entry->queue->close();
+    }
+    announce(status->stopped());
+    if (transport->connected())
+        co_await quietly(transport->flush(std::chrono::seconds{1}));
+    transport->on_event({});
+    co_await quietly(transport->close());
+    const auto drops = report.account.drops_line();
+    logger->info("the service has ended; {}{}{}", report.account.line(), drops.empty() ? "" : "; ", drops);
+    for (const auto& name : report.unfinished)
+        logger->warn("not finished in time: {}", name);
+}
+
+// A status of the end: the connection may be gone already.
+void ServiceRuntime::announce(std::string last) noexcept {
+    try {
+        send_status(std::move(last));
+    } catch (const std::exception& error) {
+        logger->warn("the status was not published: {}", error.what());
+    }
+}
+
+// Sources fall silent first, so that what is on its way between nodes arrives; then nothing more is let in.
+Task<> ServiceRuntime::drain(ExitReport& report) {
+    const auto begin = clock().now();
+    for (const auto& record : nodes)
+        record->node->runtime_->stop_ticking();
+    co_await settle(begin + options.drain_timeout / 2);
+    for (const auto& record : nodes)
+        record->node->runtime_->stop_intake();
+    for (const auto& entry : entries_)
+        entry->subscription.unsubscribe();
+    report.drained = co_await settle(begin + options.drain_timeout);
+    for (const auto& record : nodes)
+        if (!record->node->runtime_->idle())
+            report.unfinished.push_back("node '" + record->node->id() + "'");
+    for (const auto& entry : entries_)
+        if (entry->handled && !entry->idle())
+            report.unfinished.push_back("the handler of '" + entry->topic + "'");
+}
+
+bool ServiceRuntime::quiet() const {
+    return std::all_of(nodes.begin(), nodes.end(), [](const auto& r) { return r->node->runtime_->idle(); }) &&
+           std::all_of(entries_.begin(), entries_.end(),
+                       [](const auto& e) { return !e->handled || e->idle(); });
+}
+
+// What the transport has moved so far: when it stands still while all are idle, nothing is on its way.
+std::uint64_t ServiceRuntime::progress() const {
+    const auto counters = transport->counters();
+    return counters.published + counters.received;
+}
+
+Task<bool> ServiceRuntime::settle(fluxmq::Clock::time_point deadline) {
+    settling_ = true;
+    const auto timer = clock().call_at(deadline, executor_, [this] { idle_.notify(); });
+    for (;;) {
+        while (!quiet()) {
+            if (cut_short_ || clock().now() >= deadline)
+                co_return false;
+            co_await idle_.wait();
+        }
+        const auto before = progress();
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock().now());
+        if (cut_short_ || left.count() <= 0)
+            co_return quiet();
+        try {
+            co_await transport->flush(left);
+        } catch (const Error& error) {
+            logger->warn("what was published last may not have left: {}", error.what());
+            co_return quiet();
+        }
+        if (quiet() && progress() == before)
+            co_return true;
+    }
+}
+
+void ServiceRuntime::became_idle() noexcept {
+    if (settling_)
+        idle_.notify();
+}
+
+} // namespace fluxlib

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "service_runtime.hpp"
+#include "tagged_executor.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+
+namespace fluxlib {
+
+using fluxmq::errc;
+using fluxmq::Error;
+
+Task<std::shared_ptr<ServiceRuntime::Entry>> ServiceRuntime::add_entry(std::string topic_name) {
+    auto entry =
+        std::make_shared<Entry>(std::move(topic_name), std::make_shared<Queue>(options.subscription_limits));
+    entry->subscription = co_await service.transport().subscribe(entry->topic, entry->queue->inlet());
+    entries_.push_back(entry);
+    co_return entry;
+}
+
+Task<std::shared_ptr<Queue>> ServiceRuntime::subscribe(std::string topic_name) {
+    const auto entry = co_await add_entry(std::move(topic_name));
+    co_return entry->queue;
+}
+
+Task<> ServiceRuntime::subscribe_handler(std::string topic_name, Handler handler) {
+    auto entry = co_await add_entry(std::move(topic_name));
+    entry->handled = true;
+    // One coroutine a subscription, for all its messages.
+    const auto executor = without_tag(co_await boost::asio::this_coro::executor);
+    boost::asio::co_spawn(executor, handler_loop(std::move(entry), std::move(handler)),
+                          boost::asio::detached);
+}
+
+Task<> ServiceRuntime::handler_loop(std::shared_ptr<Entry> entry, Handler handler) {
+    for (;;) {
+        std::optional<Message> message = entry->queue->try_get();
+        if (!message) {
+            became_idle();
+            try {
+                message = co_await entry->queue->get();
+            } catch (const Error&) {
+                co_return; // unsubscribed, or the service has ended
+            }
+        }
+        entry->busy = true;
+        std::string where{message->topic()};
+        co_await guarded("handler", std::move(where), handler(std::move(*message)));
+        entry->busy = false;
+    }
+}
+
+void ServiceRuntime::unsubscribe(std::string_view topic_name) {
+    const auto ended = std::erase_if(entries_, [&](const auto& entry) {
+        if (entry->topic != topic_name)
+            return false;
+        entry->subscription.unsubscribe();
+        entry->queue->close();
+        return true;
+    });
+    if (ended == 0)
+        throw Error{errc::invalid_topic, "there is no subscription to it", std::string{topic_name}};
+}
+
+void ServiceRuntime::send_status(std::string new_status) {
+    {
+        const std::lock_guard lock{status_mutex_};
+        current_status_ = new_status;
+    }
+    service.transport().publish(topic->status(id), new_status);
+}
+
+std::string ServiceRuntime::current_status() const {
+    const std::lock_guard lock{status_mutex_};
+    return current_status_;
+}
+
+void ServiceRuntime::publish_error(const std::string& text) noexcept {
+    try {
+        transport->publish(topic->error(id), text);
+    } catch (const std::exception& error) {
+        logger->warn("the error was not published: {}", error.what());
+    }
+}
+
+} // namespace fluxlib

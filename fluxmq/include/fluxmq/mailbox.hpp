@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxmq/counters.hpp>
+#include <fluxmq/receiver.hpp>
+#include <fluxmq/task.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace fluxmq {
+
+/// What happens to a message that arrives at a full inlet.
+enum class Overflow {
+    block,       ///< it waits with its publisher, who sees it as a flush() that takes longer: nothing is lost
+    drop_oldest, ///< the oldest waiting message of the inlet makes room: the reader sees the latest
+    drop_newest, ///< it is dropped: the reader sees the earliest
+    fail         ///< it is dropped, and the reader is told by an error
+};
+
+/// The bounds of an inlet. Both hold; a single message larger than `bytes` is taken by an empty inlet.
+struct MailboxLimits {
+    std::size_t messages = 65'536;             ///< waiting messages, at least 1
+    std::size_t bytes = std::size_t{64} << 20; ///< memory kept alive by waiting messages
+    Overflow overflow = Overflow::drop_oldest; ///< what happens beyond
+};
+
+/// Messages of the control lane are popped before those of the data lane.
+enum class Lane { control, data };
+
+class Inlet;
+
+/// A bounded queue between the threads that deliver messages and the one coroutine that reads them: the only
+/// place where messages cross threads.
+///
+/// Messages come in through inlets, each with limits of its own; the order of arrival holds across the inlets
+/// of a lane. Ahead of both lanes go functions to run, which the owner posts and which are never dropped.
+///
+/// Thread safety: offer, post, wake, close, counters: any thread. pop_*, wait: one reader.
+class Mailbox : public std::enable_shared_from_this<Mailbox> {
+public:
+    using Control = std::function<Task<>()>;
+
+    struct Delivery {
+        Message message;
+        void* user; ///< of the inlet that it came in by
+    };
+
+    static std::shared_ptr<Mailbox> create();
+    ~Mailbox();
+    Mailbox(const Mailbox&) = delete;
+    Mailbox& operator=(const Mailbox&) = delete;
+
+    /// Opens a way in. `user` is whatever the reader wants to find it by.
+    std::shared_ptr<Inlet> add_inlet(MailboxLimits limits, void* user = nullptr, Lane lane = Lane::data);
+
+    /// Queues `control` ahead of all messages. Says no once closed.
+    bool post(Control control);
+
+    std::optional<Control> pop_control();
+    std::optional<Delivery> pop_message();
+
+    /// Waits until there is something to pop. False: closed, and nothing is left.
+    /// Cancellation: throws Error{cancelled}; nothing is lost.
+    Task<bool> wait();
+
+    /// Takes nothing in from now on; what waits can still be popped. Idempotent.
+    void close() noexcept;
+
+    /// Of all inlets, the closed ones included.
+    MailboxCounters counters() const;
+
+private:
+    friend class Inlet;
+    struct State;
+
+    Mailbox();
+    std::unique_ptr<State> state_;
+};
+
+/// A bounded way into a Mailbox. Keeps its mailbox alive. Thread safety: all members.
+class Inlet final : public Receiver, public std::enable_shared_from_this<Inlet> {
+public:
+    /// Why an inlet that is not open drops what arrives.
+    enum class Gate { open, not_started, closed };
+
+    ~Inlet() override;
+
+    bool offer(Message&& message) noexcept override;
+    void when_ready(std::function<void()> resume) override;
+
+    /// Opens or shuts it. Shutting drops what waits, counted as Drops::closed.
+    void set_gate(Gate gate) noexcept;
+
+    /// Applies from the next message on.
+    void set_limits(MailboxLimits limits) noexcept;
+
+    /// What the reader finds it by.
+    void* user() const noexcept;
+
+    MailboxCounters counters() const;
+
+    /// Messages dropped under Overflow::fail since the last call: for the reader to report.
+    std::uint64_t take_failures() noexcept;
+
+private:
+    friend class Mailbox;
+    struct Part;
+    explicit Inlet(std::unique_ptr<Part> part);
+    std::unique_ptr<Part> part_;
+};
+
+} // namespace fluxmq

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxmq/clock.hpp>
+#include <fluxmq/transport.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fluxmq {
+
+/// How to connect. The names follow nats.go's options where there is one.
+struct NatsOptions {
+    /// Shown by the server's monitoring.
+    std::string name = "fluxlib";
+    /// Further servers to try, beside the one given to connect(), in order.
+    std::vector<std::string> servers = {};
+
+    /// Credentials; those in a URL (`nats://user:password@host`, `nats://token@host`) win.
+    std::string user = {};
+    std::string password = {};
+    std::string token = {};
+
+    /// For TCP connect and handshake with one server; over all servers, connect() takes at most this times
+    /// their number.
+    std::chrono::milliseconds connect_timeout{2000};
+
+    /// Longest pause between rounds of reconnecting; the pause starts at a twentieth of it, doubles, and is
+    /// jittered, so that clients do not return all at once.
+    std::chrono::milliseconds reconnect_time_wait{2000};
+    /// Rounds over all servers after a connection was lost, before the transport closes; -1: no end.
+    int max_reconnect_attempts = -1;
+    /// Bytes of messages published while disconnected that are kept for later; beyond it publish() throws
+    /// buffer_full.
+    std::size_t reconnect_buffer_size = std::size_t{8} << 20;
+    /// Bytes that may wait to be written while connected; beyond it publish() throws buffer_full.
+    std::size_t write_buffer_size = std::size_t{64} << 20;
+
+    /// How often the server is asked for a sign of life, and how many may stay unanswered before the
+    /// connection counts as dead.
+    std::chrono::milliseconds ping_interval{30'000};
+    int max_pings_outstanding = 2;
+
+    /// When true, the server does not send this connection its own messages.
+    bool no_echo = false;
+
+    /// Source of time for timeouts, pings and pauses.
+    std::shared_ptr<Clock> clock = Clock::real();
+};
+
+/// A connection to a NATS server or cluster: our own asynchronous client, without threads of its own.
+///
+/// What is published in one turn of the event loop leaves in one write at its end. While disconnected,
+/// publish() buffers up to NatsOptions::reconnect_buffer_size. Core NATS is at most once: what was written to a
+/// connection just before it broke may be lost, and is counted in TransportCounters::lost when known.
+class Nats final : public Transport {
+public:
+    Nats();
+    explicit Nats(NatsOptions options);
+    ~Nats() override;
+
+    /// Connects to `url`: `nats://[user:password@]host[:port]`, several separated by commas, or `host:port`.
+    /// Errors: as Transport::connect().
+    Task<> connect(std::string url);
+    /// The same with `options` in place of those of the constructor. They must have a name: g++ 12 destroys an
+    /// aggregate twice that is made inside a co_await expression.
+    Task<> connect(std::string url, const NatsOptions& options);
+    Task<> connect(std::string url, const NatsOptions&& options) = delete;
+    /// Connects to NATS_URL from the environment, or to nats://localhost:4222.
+    Task<> connect() override;
+
+    Task<> close() override;
+    void publish(std::string_view topic, const Payload& payload, const Headers& headers = {},
+                 std::string_view reply = {}) override;
+    Task<Subscription> subscribe(std::string topic, std::shared_ptr<Receiver> receiver,
+                                 SubscribeOptions options = {}) override;
+    Task<> flush(std::chrono::milliseconds timeout = default_flush_timeout) override;
+    void on_event(std::function<void(const ConnectionEvent&)> handler) override;
+    bool connected() const noexcept override;
+    /// As the server says; 1 MiB before the first connection.
+    std::size_t max_payload() const noexcept override;
+    TransportCounters counters() const override;
+
+    /// The address of the server of the present connection, without credentials; empty when there is none.
+    std::string server() const;
+
+protected:
+    Task<Message> do_request(std::string topic, Bytes payload, std::chrono::milliseconds timeout,
+                             Headers headers) override;
+
+private:
+    class Impl;
+    struct Session;
+    NatsOptions options_;
+    std::shared_ptr<Impl> impl_;
+};
+
+} // namespace fluxmq

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxmq/counters.hpp>
+#include <fluxmq/message.hpp>
+#include <fluxmq/payload.hpp>
+#include <fluxmq/receiver.hpp>
+#include <fluxmq/task.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace fluxmq {
+
+// Only trivial members: g++ 12 destroys any other aggregate twice when it is made inside a co_await expression.
+struct SubscribeOptions {
+    /// Members of one queue group share the messages: each goes to one of them. Empty: every message. It must
+    /// stay valid until subscribe() has completed.
+    std::string_view queue = {};
+    /// Ends by itself after so many messages; 0: never.
+    std::uint64_t max_messages = 0;
+};
+
+/// What an event tells about a connection.
+enum class ConnectionState {
+    connected,
+    disconnected,
+    reconnected,
+    closed,
+    error ///< the broker refused something (a topic to publish on, say), and the connection goes on
+};
+
+std::string_view to_string(ConnectionState state) noexcept;
+
+struct ConnectionEvent {
+    ConnectionState state;
+    std::string detail; ///< for people: the server, or why the connection was lost
+};
+
+/// A live subscription: unsubscribes when it is destroyed. Thread safety: that of a value.
+class Subscription {
+public:
+    /// The side of a transport that a subscription refers to.
+    class Source {
+    public:
+        virtual ~Source() = default;
+        virtual void unsubscribe(std::uint64_t id) noexcept = 0;
+    };
+
+    Subscription() noexcept = default;
+    Subscription(std::weak_ptr<Source> source, std::uint64_t id) noexcept
+        : source_{std::move(source)}, id_{id} {}
+    Subscription(Subscription&& other) noexcept
+        : source_{std::move(other.source_)}, id_{std::exchange(other.id_, 0)} {}
+    Subscription& operator=(Subscription&& other) noexcept;
+    ~Subscription() { unsubscribe(); }
+
+    /// After it returns, nothing more is offered to the receiver. Idempotent.
+    void unsubscribe() noexcept;
+
+    bool active() const noexcept { return id_ != 0; }
+
+private:
+    std::weak_ptr<Source> source_;
+    std::uint64_t id_ = 0;
+};
+
+/// A connection to a broker: bytes to topics and back.
+///
+/// Thread safety: publish, respond, counters and a Subscription's unsubscribe: any thread. The coroutines are
+/// awaited on one executor, the one that awaited connect(), except where a transport says more.
+/// Cancelling a coroutine throws Error{cancelled} out of it and undoes what it began.
+class Transport {
+public:
+    virtual ~Transport() = default;
+
+    /// Connects; returns at once when connected already. Errors: connect_failed, connect_timeout,
+    /// protocol_error, authorization_failed, invalid_url.
+    virtual Task<> connect() = 0;
+
+    /// Ends the connection for good: pending requests fail with `closed`, and after it returns no receiver and
+    /// no event handler is called. Idempotent.
+    virtual Task<> close() = 0;
+
+    /// Hands a message over for sending and returns; never waits. One publisher's messages to one topic
+    /// arrive in order. Throws Error: invalid_topic, payload_too_large, buffer_full, not_connected, closed.
+    virtual void publish(std::string_view topic, const Payload& payload, const Headers& headers = {},
+                         std::string_view reply = {}) = 0;
+
+    /// Subscribes, wildcards allowed; completes when the broker routes to it, so that whatever is published
+    /// after that arrives. Errors: invalid_topic, permission_denied, not_connected, closed, disconnected.
+    virtual Task<Subscription> subscribe(std::string topic, std::shared_ptr<Receiver> receiver,
+                                         SubscribeOptions options = {}) = 0;
+
+    /// Publishes and awaits one answer. The acknowledgements `+ACK` and `-NAK` of Go handlers are not answers
+    /// and are passed over. Errors: timeout, no_responders, disconnected, closed, and those of publish().
+    Task<Message> request(std::string topic, const Payload& payload,
+                          std::chrono::milliseconds timeout = default_request_timeout, Headers headers = {});
+
+    /// Answers `message` on its reply topic, with its headers; `headers` win. Throws Error{no_reply_topic}, and
+    /// as publish().
+    void respond(const Message& message, const Payload& payload, const Headers& headers = {});
+
+    /// Completes when everything published before has been passed on: at a broker, when it has it; with a
+    /// blocking mailbox, when that had room for it. Errors: timeout, disconnected, closed.
+    virtual Task<> flush(std::chrono::milliseconds timeout = default_flush_timeout) = 0;
+
+    /// Calls `handler` for each event, on the executor of connect(); replaces the earlier one. Set it before
+    /// connect().
+    virtual void on_event(std::function<void(const ConnectionEvent&)> handler) = 0;
+
+    virtual bool connected() const noexcept = 0;
+
+    /// The largest payload that publish() takes, in bytes.
+    virtual std::size_t max_payload() const noexcept = 0;
+
+    virtual TransportCounters counters() const = 0;
+
+    static constexpr std::chrono::milliseconds default_request_timeout{1000};
+    static constexpr std::chrono::milliseconds default_flush_timeout{10'000};
+
+protected:
+    /// request() with everything owned: it may be awaited later than it was called.
+    virtual Task<Message> do_request(std::string topic, Bytes payload, std::chrono::milliseconds timeout,
+                                     Headers headers) = 0;
+};
+
+} // namespace fluxmq

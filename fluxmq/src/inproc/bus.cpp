@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "bus.hpp"
+
+#include <fluxmq/subject.hpp>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace fluxmq {
+
+namespace inproc {
+
+namespace {
+
+constexpr std::uint32_t ended_bit = std::uint32_t{1} << 31;
+
+} // namespace
+
+Target::Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options)
+    : pattern_{std::move(pattern)}, queue_{options.queue}, receiver_{std::move(receiver)},
+      limited_{options.max_messages != 0}, remaining_{static_cast<std::int64_t>(options.max_messages)} {}
+
+Target::Offered Target::offer(Message& message) noexcept {
+    auto result = Offered::ended;
+    if (!(offers_.fetch_add(1, std::memory_order_acquire) & ended_bit)) {
+        const bool within = !limited_ || remaining_.fetch_sub(1, std::memory_order_relaxed) > 0;
+        if (within && receiver_->offer(std::move(message))) {
+            result = Offered::taken;
+        } else if (within) {
+            result = Offered::full;
+            if (limited_)
+                remaining_.fetch_add(1, std::memory_order_relaxed);
+        }
+    }
+    offers_.fetch_sub(1, std::memory_order_release);
+    return result;
+}
+
+void Target::end() noexcept {
+    offers_.fetch_or(ended_bit, std::memory_order_acq_rel);
+    while (offers_.load(std::memory_order_acquire) != ended_bit)
+        std::this_thread::yield(); // an offer only queues: it is over in no time
+}
+
+} // namespace inproc
+
+using inproc::Route;
+using inproc::Target;
+
+namespace {
+
+// Enough for every topic of a large mesh; an unbounded one would grow with every reply topic.
+constexpr std::size_t max_routes = 16'384;
+
+} // namespace
+
+void InProcBus::Core::add(const std::shared_ptr<Target>& target) {
+    const std::unique_lock lock{mutex_};
+    tree_.insert(target->pattern(), target);
+    routes_.clear();
+}
+
+void InProcBus::Core::remove(const std::shared_ptr<Target>& target) noexcept {
+    const std::unique_lock lock{mutex_};
+    tree_.erase(target->pattern(), target);
+    routes_.clear();
+}
+
+std::shared_ptr<const Route> InProcBus::Core::route(std::string_view topic) {
+    {
+        const std::shared_lock lock{mutex_};
+        if (const auto found = routes_.find(topic); found != routes_.end())
+            return found->second;
+    }
+    check_publish(topic);
+    const std::unique_lock lock{mutex_};
+    auto route = make_route(topic);
+    if (route->empty()) // most are reply topics, which come once
+        return route;
+    if (routes_.size() >= max_routes)
+        routes_.clear();
+    routes_.emplace(std::string{topic}, route);
+    return route;
+}
+
+std::shared_ptr<const Route> InProcBus::Core::make_route(std::string_view topic) const {
+    auto route = std::make_shared<Route>();
+    route->topic = Bytes::copy(topic);
+    std::map<std::string_view, std::vector<std::shared_ptr<Target>>> groups;
+    tree_.match(topic, [&](const std::shared_ptr<Target>& target) {
+        if (target->queue().empty())
+            route->everyone.push_back(target);
+        else
+            groups[target->queue()].push_back(target);
+    });
+    for (auto& [name, members] : groups)
+        route->groups.push_back(std::make_unique<Route::Group>(std::move(members)));
+    return route;
+}
+
+InProcBus::InProcBus(InProcOptions options) : core_{std::make_shared<Core>(std::move(options))} {}
+InProcBus::~InProcBus() = default;
+
+} // namespace fluxmq

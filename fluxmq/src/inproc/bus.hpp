@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxmq/inproc.hpp>
+
+#include "subject_tree.hpp"
+
+#include <atomic>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace fluxmq::inproc {
+
+/// One subscription of one connection.
+class Target {
+public:
+    Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options);
+
+    const std::string& pattern() const noexcept { return pattern_; }
+    const std::string& queue() const noexcept { return queue_; }
+    Receiver& receiver() const noexcept { return *receiver_; }
+
+    enum class Offered { taken, full, ended };
+
+    /// Offers `message` to the receiver. After the last message of a limited subscription, and after end(),
+    /// says `ended`.
+    Offered offer(Message& message) noexcept;
+
+    /// After it returns, no offer runs any more.
+    void end() noexcept;
+
+    /// Whether the limit of a limited subscription is used up.
+    bool exhausted() const noexcept { return limited_ && remaining_.load(std::memory_order_relaxed) <= 0; }
+
+private:
+    const std::string pattern_;
+    const std::string queue_;
+    const std::shared_ptr<Receiver> receiver_;
+    const bool limited_;
+    std::atomic<std::int64_t> remaining_;
+    // Offers that run now, and a bit that says no more of them: what lets end() wait for the last one.
+    std::atomic<std::uint32_t> offers_{0};
+};
+
+/// Where messages of one topic go: everyone who subscribed alone, and one member of each queue group.
+struct Route {
+    struct Group {
+        std::vector<std::shared_ptr<Target>> members;
+        mutable std::atomic<std::uint32_t> next{0}; // members take turns
+        explicit Group(std::vector<std::shared_ptr<Target>> m) : members{std::move(m)} {}
+    };
+
+    Bytes topic; // shared by all messages on it
+    std::vector<std::shared_ptr<Target>> everyone;
+    std::vector<std::unique_ptr<Group>> groups;
+
+    bool empty() const noexcept { return everyone.empty() && groups.empty(); }
+};
+
+} // namespace fluxmq::inproc
+
+namespace fluxmq {
+
+/// The routing table that all connections of a bus share. Thread safety: all members.
+class InProcBus::Core {
+public:
+    explicit Core(InProcOptions options) : options{std::move(options)} {}
+
+    const InProcOptions options;
+
+    void add(const std::shared_ptr<inproc::Target>& target);
+    void remove(const std::shared_ptr<inproc::Target>& target) noexcept;
+
+    /// Throws Error{invalid_topic} for a topic that cannot be published on.
+    std::shared_ptr<const inproc::Route> route(std::string_view topic);
+
+    std::uint64_t next_connection_number() noexcept { return ++last_connection_; }
+
+private:
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const noexcept {
+            return std::hash<std::string_view>{}(text);
+        }
+    };
+
+    std::shared_ptr<const inproc::Route> make_route(std::string_view topic) const;
+
+    std::shared_mutex mutex_;
+    inproc::SubjectTree<std::shared_ptr<inproc::Target>> tree_;
+    // Routes that were looked up, until the next change: topics repeat.
+    std::unordered_map<std::string, std::shared_ptr<const inproc::Route>, Hash, std::equal_to<>> routes_;
+    std::atomic<std::uint64_t> last_connection_{0};
+};
+
+} // namespace fluxmq

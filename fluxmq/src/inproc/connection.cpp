@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+#include "connection.hpp"
+
+#include <fluxmq/error.hpp>
+#include <fluxmq/subject.hpp>
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+
+namespace fluxmq {
+
+namespace {
+
+// What the shared inbox of a connection's requests receives.
+class InboxReceiver final : public Receiver {
+public:
+    explicit InboxReceiver(std::weak_ptr<RequestTable> requests) : requests_{std::move(requests)} {}
+
+    bool offer(Message&& message) noexcept override {
+        if (const auto requests = requests_.lock())
+            requests->deliver(std::move(message));
+        return true;
+    }
+    void when_ready(std::function<void()> resume) override { resume(); }
+
+private:
+    std::weak_ptr<RequestTable> requests_;
+};
+
+std::shared_ptr<const Headers> share(const Headers& headers) {
+    return headers.empty() ? nullptr : std::make_shared<const Headers>(headers);
+}
+
+} // namespace
+
+InProc::Connection::Connection(std::shared_ptr<InProcBus::Core> core)
+    : core_{std::move(core)},
+      requests_{std::make_shared<RequestTable>(
+          "_INBOX." + std::to_string(core_->next_connection_number()) + ".", core_->options.clock)} {}
+
+void InProc::Connection::connect() {
+    auto fresh = State::fresh;
+    if (state_.compare_exchange_strong(fresh, State::connected))
+        emit(ConnectionState::connected, "embedded bus");
+    else if (fresh == State::closed)
+        throw Error{errc::closed, "the transport was closed"};
+}
+
+void InProc::Connection::close() noexcept {
+    if (state_.exchange(State::closed) == State::closed)
+        return;
+    std::map<std::uint64_t, std::shared_ptr<Target>> targets;
+    Subscription inbox;
+    {
+        const std::lock_guard lock{mutex_};
+        targets.swap(targets_);
+        inbox = std::move(inbox_);
+        lost_ += waiting_.exchange(0);
+        backlogs_.clear();
+        wake_flushers();
+    }
+    for (const auto& [id, target] : targets) {
+        core_->remove(target);
+        target->end();
+    }
+    requests_->fail_all(Error{errc::closed, "the transport was closed"});
+    emit(ConnectionState::closed, "closed by the application");
+    on_event({});
+}
+
+void InProc::Connection::check_open(std::string_view topic) const {
+    if (state_ == State::connected)
+        return;
+    if (state_ == State::closed)
+        throw Error{errc::closed, "the transport was closed", std::string{topic}};
+    throw Error{errc::not_connected, "connect() comes first", std::string{topic}};
+}
+
+void InProc::Connection::publish(std::string_view topic, const Payload& payload, const Headers& headers,
+                                 std::string_view reply) {
+    try {
+        check_open(topic);
+        if (!reply.empty())
+            check_publish(reply);
+        if (payload.size() > core_->options.max_payload)
+            throw Error{errc::payload_too_large,
+                        std::to_string(payload.size()) + " bytes, the bus takes " +
+                            std::to_string(core_->options.max_payload),
+                        std::string{topic}};
+        if (waiting_.load(std::memory_order_relaxed) >= core_->options.max_waiting)
+            throw Error{errc::buffer_full,
+                        std::to_string(waiting_.load()) + " messages wait for room in blocking mailboxes",
+                        std::string{topic}};
+        const auto route = core_->route(topic);
+        published_.fetch_add(1, std::memory_order_relaxed);
+        published_bytes_.fetch_add(payload.size(), std::memory_order_relaxed);
+        if (!route->empty()) {
+            send(*route, Message{route->topic, payload.own(), Bytes::copy(reply), share(headers)});
+        } else if (!reply.empty()) {
+            Message nobody{Bytes::copy(reply), {}};
+            nobody.set_status(503);
+            send(*core_->route(reply), std::move(nobody));
+        }
+    } catch (const Error&) {
+        rejected_.fetch_add(1, std::memory_order_relaxed);
+        throw;
+    }
+}
+
+void InProc::Connection::send(const inproc::Route& route, Message message) {
+    for (const auto& group : route.groups)
+        deliver_to_group(*group, message);
+    for (std::size_t i = 0; i + 1 < route.everyone.size(); ++i)
+        deliver(route.everyone[i], message);
+    if (!route.everyone.empty())
+        deliver(route.everyone.back(), std::move(message));
+}
+
+// Members take turns; one that is full or gone is passed over while another can take the message.
+void InProc::Connection::deliver_to_group(const inproc::Route::Group& group, Message message) {
+    const auto count = group.members.size();
+    const auto first = group.next.fetch_add(1, std::memory_order_relaxed);
+    const std::shared_ptr<Target>* full = nullptr;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto& member = group.members[(first + i) % count];
+        const auto bytes = message.payload().size();
+        switch (waiting_.load(std::memory_order_relaxed) ? Target::Offered::full : member->offer(message)) {
+        case Target::Offered::taken:
+            received_.fetch_add(1, std::memory_order_relaxed);
+            received_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+            if (member->exhausted())
+                core_->remove(member);
+            return;
+        case Target::Offered::full:
+            if (!full)
+                full = &member;
+            break;
+        case Target::Offered::ended: break;
+        }
+    }
+    if (full)
+        deliver(*full, std::move(message));
+}
+
+void InProc::Connection::deliver(const std::shared_ptr<Target>& target, Message message) {
+    const auto bytes = message.payload().size();
+    auto offered = Target::Offered::full;
+    if (waiting_.load(std::memory_order_relaxed) == 0)
+        offered = target->offer(message);
+    if (offered == Target::Offered::full) {
+        const std::unique_lock lock{mutex_};
+        const bool behind = backlogs_.contains(target.get());
+        if (!behind)
+            offered = target->offer(message);
+        if (offered == Target::Offered::full) {
+            auto& backlog = backlogs_[target.get()];
+            backlog.target = target;
+            backlog.entries.push_back({++last_number_, std::move(message)});
+            waiting_.fetch_add(1, std::memory_order_relaxed);
+        }
+        if (behind)
+            return;
+    }
+    if (offered == Target::Offered::taken) {
+        received_.fetch_add(1, std::memory_order_relaxed);
+        received_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+        if (target->exhausted())
+            core_->remove(target);
+    } else if (offered == Target::Offered::full) {
+        target->receiver().when_ready([weak = weak_from_this(), key = target.get()] {
+            if (const auto self = weak.lock())
+                self->retry(key);
+        });
+    }
+}
+
+// The receiver of `key` has room again. The backlog, when it is still there, keeps its target alive.
+void InProc::Connection::retry(Target* key) {
+    std::shared_ptr<Target> still_full;
+    {
+        const std::lock_guard lock{mutex_};
+        const auto found = backlogs_.find(key);
+        if (found == backlogs_.end())
+            return;
+        auto& backlog = found->second;
+        while (!backlog.entries.empty()) {
+            auto& message = backlog.entries.front().message;
+            const auto bytes = message.payload().size();
+            const auto offered = backlog.target->offer(message);
+            if (offered == Target::Offered::full)
+                break;
+            if (offered == Target::Offered::taken) {
+                received_.fetch_add(1, std::memory_order_relaxed);
+                received_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+            } else {
+                lost_.fetch_add(1, std::memory_order_relaxed);
+            }
+            backlog.entries.pop_front();
+            waiting_.fetch_sub(1, std::memory_order_relaxed);
+        }
+        if (backlog.entries.empty())
+            backlogs_.erase(found);
+        else
+            still_full = backlog.target;
+        wake_flushers();
+    }
+    if (still_full)
+        still_full->receiver().when_ready([weak = weak_from_this(), key] {
+            if (const auto self = weak.lock())
+                self->retry(key);
+        });
+}
+
+Subscription InProc::Connection::subscribe(std::string pattern, std::shared_ptr<Receiver> receiver,
+                                           const SubscribeOptions& options) {
+    check_open(pattern);
+    check_subscribe(pattern);
+    if (!options.queue.empty())
+        check_publish(options.queue);
+    auto target = std::make_shared<Target>(std::move(pattern), std::move(receiver), options);
+    std::uint64_t id = 0;
+    {
+        const std::lock_guard lock{mutex_};
+        id = ++last_id_;
+        targets_.emplace(id, target);
+    }
+    core_->add(target);
+    return Subscription{weak_from_this(), id};
+}
+
+void InProc::Connection::unsubscribe(std::uint64_t id) noexcept {
+    std::shared_ptr<Target> target;
+    {
+        const std::lock_guard lock{mutex_};
+        const auto found = targets_.find(id);
+        if (found == targets_.end())
+            return;
+        target = std::move(found->second);
+        targets_.erase(found);
+    }
+    core_->remove(target);
+    target->end();
+}
+
+void InProc::Connection::open_inbox() {
+    {
+        const std::lock_guard lock{mutex_};
+        if (inbox_.active())
+            return;
+    }
+    auto inbox = subscribe(requests_->inbox(), std::make_shared<InboxReceiver>(requests_), {});
+    const std::lock_guard lock{mutex_};
+    if (!inbox_.active())
+        inbox_ = std::move(inbox);
+}
+
+Task<Message> InProc::Connection::request(std::string topic, Bytes payload, std::chrono::milliseconds timeout,
+                                          Headers headers) {
+    open_inbox();
+    auto call = requests_->open();
+    publish(topic, payload, headers, call.reply_topic());
+    co_return co_await call.answer(std::move(topic), timeout);
+}
+
+std::uint64_t InProc::Connection::oldest_waiting() const noexcept {
+    auto oldest = last_number_ + 1;
+    for (const auto& [key, backlog] : backlogs_)
+        oldest = std::min(oldest, backlog.entries.front().number);
+    return oldest;
+}
+
+void InProc::Connection::wake_flushers() noexcept {
+    if (flushers_.empty())
+        return;
+    const auto oldest = oldest_waiting();
+    std::erase_if(flushers_, [&](const Flusher& flusher) {
+        if (flusher.until >= oldest)
+            return false;
+        flusher.wakeup->notify();
+        return true;
+    });
+}
+
+Task<> InProc::Connection::flush(std::chrono::milliseconds timeout) {
+    check_open({});
+    const auto wakeup = std::make_shared<Wakeup>();
+    {
+        const std::lock_guard lock{mutex_};
+        if (backlogs_.empty())
+            co_return;
+        flushers_.push_back({last_number_, wakeup});
+    }
+    const auto executor = co_await boost::asio::this_coro::executor;
+    auto expired = std::make_shared<bool>(false);
+    const auto expire = [expired, weak = std::weak_ptr{wakeup}] {
+        *expired = true;
+        if (const auto waiting = weak.lock())
+            waiting->notify();
+    };
+    const auto& clock = core_->options.clock;
+    const auto timer = clock->call_at(clock->now() + timeout, executor, expire);
+    co_await wakeup->wait();
+    if (state_ == State::closed)
+        throw Error{errc::closed, "the transport was closed"};
+    if (*expired) {
+        const std::lock_guard lock{mutex_};
+        std::erase_if(flushers_, [&](const Flusher& flusher) { return flusher.wakeup == wakeup; });
+        throw Error{errc::timeout, std::to_string(waiting_.load()) + " messages still wait for room after " +
+                                       std::to_string(timeout.count()) + " ms"};
+    }
+}
+
+void InProc::Connection::on_event(std::function<void(const ConnectionEvent&)> handler) {
+    const std::lock_guard lock{mutex_};
+    event_handler_ = std::move(handler);
+}
+
+void InProc::Connection::emit(ConnectionState state, std::string detail) {
+    std::function<void(const ConnectionEvent&)> handler;
+    {
+        const std::lock_guard lock{mutex_};
+        handler = event_handler_;
+    }
+    if (handler)
+        handler({state, std::move(detail)});
+}
+
+TransportCounters InProc::Connection::counters() const {
+    TransportCounters counters;
+    counters.published = published_;
+    counters.published_bytes = published_bytes_;
+    counters.received = received_;
+    counters.received_bytes = received_bytes_;
+    counters.rejected = rejected_;
+    counters.lost = lost_;
+    counters.pending = waiting_;
+    return counters;
+}
+
+} // namespace fluxmq

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxmq/wakeup.hpp>
+
+#include "../request_table.hpp"
+#include "bus.hpp"
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace fluxmq {
+
+/// One publisher and subscriber on a bus. Thread safety: all members.
+class InProc::Connection final : public Subscription::Source,
+                                 public std::enable_shared_from_this<Connection> {
+public:
+    explicit Connection(std::shared_ptr<InProcBus::Core> core);
+
+    void connect();
+    void close() noexcept;
+    bool connected() const noexcept { return state_ == State::connected; }
+
+    void publish(std::string_view topic, const Payload& payload, const Headers& headers,
+                 std::string_view reply);
+    Subscription subscribe(std::string pattern, std::shared_ptr<Receiver> receiver,
+                           const SubscribeOptions& options);
+    void unsubscribe(std::uint64_t id) noexcept override;
+    Task<Message> request(std::string topic, Bytes payload, std::chrono::milliseconds timeout,
+                          Headers headers);
+    Task<> flush(std::chrono::milliseconds timeout);
+
+    void on_event(std::function<void(const ConnectionEvent&)> handler);
+    TransportCounters counters() const;
+
+private:
+    using Target = inproc::Target;
+    enum class State { fresh, connected, closed };
+
+    // Messages that wait for room in one target's blocking mailbox, in order.
+    struct Backlog {
+        struct Entry {
+            std::uint64_t number; // counts all waiting messages of the connection, for flush()
+            Message message;
+        };
+        std::shared_ptr<Target> target;
+        std::deque<Entry> entries;
+    };
+
+    void check_open(std::string_view topic) const;
+    void send(const inproc::Route& route, Message message);
+    void deliver(const std::shared_ptr<Target>& target, Message message);
+    void deliver_to_group(const inproc::Route::Group& group, Message message);
+    void retry(Target* key);
+    void drop_backlog(Target* key) noexcept;
+    void wake_flushers() noexcept;
+    std::uint64_t oldest_waiting() const noexcept;
+    void open_inbox();
+    void emit(ConnectionState state, std::string detail);
+
+    const std::shared_ptr<InProcBus::Core> core_;
+    const std::shared_ptr<RequestTable> requests_;
+    std::atomic<State> state_{State::fresh};
+
+    mutable std::mutex mutex_; // guards what follows
+    std::uint64_t last_id_ = 0;
+    std::map<std::uint64_t, std::shared_ptr<Target>> targets_;
+    std::map<Target*, Backlog> backlogs_;
+    std::uint64_t last_number_ = 0;
+    struct Flusher {
+        std::uint64_t until;
+        std::shared_ptr<Wakeup> wakeup;
+    };
+    std::vector<Flusher> flushers_;
+    Subscription inbox_;
+    std::function<void(const ConnectionEvent&)> event_handler_;
+
+    std::atomic<std::uint64_t> waiting_{0}; // messages in all backlogs
+    std::atomic<std::uint64_t> published_{0};
+    std::atomic<std::uint64_t> published_bytes_{0};
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<std::uint64_t> received_bytes_{0};
+    std::atomic<std::uint64_t> rejected_{0};
+    std::atomic<std::uint64_t> lost_{0};
+};
+
+} // namespace fluxmq

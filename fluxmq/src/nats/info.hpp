@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace fluxmq::nats {
+
+/// What a server says about itself in INFO, as far as it is used here.
+struct ServerInfo {
+    std::string server_id;
+    std::string server_name;
+    std::string version;
+    std::size_t max_payload = std::size_t{1} << 20;
+    bool headers = false;
+    bool auth_required = false;
+    bool tls_required = false;
+};
+
+/// Reads the JSON of INFO; members that are missing or of another type keep their defaults. Throws
+/// Error{protocol_error} for text that is no JSON object.
+ServerInfo parse_info(std::string_view json);
+
+} // namespace fluxmq::nats

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+#include "protocol.hpp"
+
+#include <fluxmq/headers.hpp>
+
+#include "header_block.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+namespace fluxmq::nats {
+
+namespace {
+
+using Kind = Frame::Kind;
+
+constexpr std::size_t shown_bytes = 64;
+
+Kind malformed(Frame& frame, std::string_view seen, const char* problem) noexcept {
+    frame.text = seen.substr(0, shown_bytes + 1); // one more shows that it goes on
+    frame.problem = problem;
+    return frame.kind = Kind::malformed;
+}
+
+Kind incomplete(Frame& frame, std::size_t size = 0) noexcept {
+    frame.size = size;
+    return frame.kind = Kind::incomplete;
+}
+
+bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }
+
+char upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; }
+
+// At most 18 digits, so that it cannot overflow.
+bool read_number(std::string_view text, std::uint64_t& number) noexcept {
+    if (text.empty() || text.size() > 18)
+        return false;
+    std::uint64_t value = 0;
+    for (const char c : text) {
+        const auto digit = static_cast<unsigned>(static_cast<unsigned char>(c)) - '0';
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    number = value;
+    return true;
+}
+
+// The line without its end, and the bytes it takes with it.
+struct Line {
+    std::string_view text;
+    std::size_t size = 0;
+    bool complete = false;
+};
+
+Line find_line(std::string_view input, std::size_t limit) noexcept {
+    const auto* end =
+        static_cast<const char*>(std::memchr(input.data(), '\n', std::min(input.size(), limit)));
+    if (!end)
+        return {};
+    const auto length = static_cast<std::size_t>(end - input.data());
+    const auto text = length > 0 && input[length - 1] == '\r' ? length - 1 : length;
+    return {input.substr(0, text), length + 1, true};
+}
+
+Kind parse_message(std::string_view input, std::size_t op_size, bool with_headers, Frame& frame,
+                   const Limits& limits) noexcept {
+    const auto line = find_line(input, limits.control_line);
+    if (!line.complete) {
+        if (input.size() >= limits.control_line)
+            return malformed(frame, input, "the line is too long");
+        return incomplete(frame);
+    }
+
+    // subject sid [reply] [header bytes] bytes
+    std::array<std::string_view, 6> args;
+    std::size_t count = 0;
+    const char* at = line.text.data() + op_size;
+    const char* const end = line.text.data() + line.text.size();
+    for (;;) {
+        while (at != end && is_space(*at))
+            ++at;
+        if (at == end || count == args.size())
+            break;
+        const char* const start = at;
+        while (at != end && !is_space(*at))
+            ++at;
+        args[count++] = {start, static_cast<std::size_t>(at - start)};
+    }
+    const std::size_t fewest = with_headers ? 4 : 3;
+    if (count != fewest && count != fewest + 1)
+        return malformed(frame, line.text, "it has the wrong number of arguments");
+
+    std::uint64_t header_size = 0;
+    std::uint64_t body_size = 0;
+    if (!read_number(args[1], frame.sid))
+        return malformed(frame, line.text, "its subscription id is not a number");
+    if (!read_number(args[count - 1], body_size))
+        return malformed(frame, line.text, "its size is not a number");
+    if (with_headers && !read_number(args[count - 2], header_size))
+        return malformed(frame, line.text, "its header size is not a number");
+    if (body_size > limits.payload)
+        return malformed(frame, line.text, "its size is over the limit");
+    if (header_size > body_size)
+        return malformed(frame, line.text, "its headers are larger than the whole");
+
+    const auto body = static_cast<std::size_t>(body_size);
+    const auto size = line.size + body + 2;
+    if (input.size() < size)
+        return incomplete(frame, size);
+    if (input[size - 2] != '\r' || input[size - 1] != '\n')
+        return malformed(frame, line.text, "no line end follows its payload");
+
+    const auto header = static_cast<std::size_t>(header_size);
+    frame.size = size;
+    frame.subject = args[0];
+    frame.reply = count == fewest ? std::string_view{} : args[2];
+    frame.headers = input.substr(line.size, header);
+    frame.payload = input.substr(line.size + header, body - header);
+    return frame.kind = Kind::message;
+}
+
+struct Op {
+    std::string_view name;
+    Kind kind;
+    bool has_arguments;
+};
+
+constexpr Op ops[] = {
+    {"MSG", Kind::message, true}, {"HMSG", Kind::message, true}, {"PING", Kind::ping, false},
+    {"PONG", Kind::pong, false},  {"INFO", Kind::info, true},    {"+OK", Kind::ok, false},
+    {"-ERR", Kind::error, true},
+};
+
+std::string_view without_quotes(std::string_view text) noexcept {
+    while (!text.empty() && is_space(text.back()))
+        text.remove_suffix(1);
+    if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'')
+        text = text.substr(1, text.size() - 2);
+    return text;
+}
+
+Kind parse_line(std::string_view input, const Op& op, Frame& frame, const Limits& limits) noexcept {
+    const auto limit = op.kind == Kind::info ? limits.info_line : limits.control_line;
+    const auto line = find_line(input, limit);
+    if (!line.complete) {
+        if (input.size() >= limit)
+            return malformed(frame, input, "the line is too long");
+        return incomplete(frame);
+    }
+    auto rest = line.text.substr(std::min(op.name.size(), line.text.size()));
+    while (!rest.empty() && is_space(rest.front()))
+        rest.remove_prefix(1);
+    if (!op.has_arguments && !rest.empty())
+        return malformed(frame, line.text, "it has the wrong number of arguments");
+    frame.text = op.kind == Kind::error ? without_quotes(rest) : rest;
+    frame.size = line.size;
+    return frame.kind = op.kind;
+}
+
+} // namespace
+
+Kind parse(std::string_view input, Frame& frame, const Limits& limits) noexcept {
+    if (input.size() > 4 && std::memcmp(input.data(), "MSG ", 4) == 0)
+        return parse_message(input, 4, false, frame, limits);
+
+    for (const auto& op : ops) {
+        const auto seen = std::min(op.name.size(), input.size());
+        const bool fits = std::equal(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(seen),
+                                     op.name.begin(), [](char a, char b) { return upper(a) == b; });
+        if (!fits)
+            continue;
+        if (input.size() <= op.name.size())
+            return incomplete(frame);
+        const char next = input[op.name.size()];
+        if (!is_space(next) && next != '\r' && next != '\n')
+            break;
+        if (op.kind == Kind::message)
+            return parse_message(input, op.name.size(), op.name.front() == 'H', frame, limits);
+        return parse_line(input, op, frame, limits);
+    }
+    return malformed(frame, input.substr(0, input.find_first_of("\r\n")),
+                     "it is no operation of the protocol");
+}
+
+std::string explain(const Frame& frame) {
+    return "the server sent '" + printable(frame.text) + "': " + (frame.problem ? frame.problem : "");
+}
+
+std::string printable(std::string_view bytes) {
+    std::string text{bytes.substr(0, shown_bytes)};
+    std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '.');
+    if (bytes.size() > shown_bytes)
+        text += "...";
+    return text;
+}
+
+namespace {
+
+constexpr std::size_t max_digits = 20;
+
+char* put(char* at, std::string_view text) noexcept {
+    if (!text.empty())
+        std::memcpy(at, text.data(), text.size());
+    return at + text.size();
+}
+
+char* put(char* at, std::uint64_t number) noexcept { return std::to_chars(at, at + max_digits, number).ptr; }
+
+} // namespace
+
+void append_publish(OutBuffer& out, std::string_view subject, std::string_view reply, const Headers& headers,
+                    std::string_view payload) {
+    const bool with_headers = !headers.empty();
+    const auto header_size = with_headers ? header_block_size(headers) : 0;
+    const auto room = sizeof "HPUB     \r\n\r\n" + subject.size() + reply.size() + 2 * max_digits +
+                      header_size + payload.size();
+    char* at = out.prepare(room);
+    at = with_headers ? put(at, "HPUB ") : put(at, "PUB ");
+    at = put(at, subject);
+    *at++ = ' ';
+    if (!reply.empty()) {
+        at = put(at, reply);
+        *at++ = ' ';
+    }
+    if (with_headers) {
+        at = put(at, header_size);
+        *at++ = ' ';
+    }
+    at = put(at, header_size + payload.size());
+    at = put(at, "\r\n");
+    if (with_headers)
+        at = write_header_block(at, headers);
+    at = put(at, payload);
+    at = put(at, "\r\n");
+    out.commit(at);
+}
+
+void append_subscribe(OutBuffer& out, std::string_view subject, std::string_view queue, std::uint64_t sid) {
+    char* at = out.prepare(sizeof "SUB   \r\n" + subject.size() + queue.size() + max_digits);
+    at = put(at, "SUB ");
+    at = put(at, subject);
+    *at++ = ' ';
+    if (!queue.empty()) {
+        at = put(at, queue);
+        *at++ = ' ';
+    }
+    at = put(at, sid);
+    out.commit(put(at, "\r\n"));
+}
+
+void append_unsubscribe(OutBuffer& out, std::uint64_t sid, std::uint64_t after) {
+    char* at = out.prepare(sizeof "UNSUB  \r\n" + 2 * max_digits);
+    at = put(at, "UNSUB ");
+    at = put(at, sid);
+    if (after > 0) {
+        *at++ = ' ';
+        at = put(at, after);
+    }
+    out.commit(put(at, "\r\n"));
+}
+
+void append_connect(OutBuffer& out, std::string_view json) {
+    out.append("CONNECT ");
+    out.append(json);
+    out.append("\r\n");
+}
+
+std::size_t body_size(const Headers& headers, std::string_view payload) noexcept {
+    return (headers.empty() ? 0 : header_block_size(headers)) + payload.size();
+}
+
+OutFrame next_out_frame(std::string_view& out) noexcept {
+    const auto line_end = out.find('\n');
+    if (line_end == std::string_view::npos)
+        return {std::exchange(out, {}), false};
+    auto size = line_end + 1;
+    const bool publish = out.starts_with("PUB ") || out.starts_with("HPUB ");
+    if (publish) {
+        const auto line = out.substr(0, line_end - 1);
+        std::uint64_t body = 0;
+        read_number(line.substr(line.rfind(' ') + 1), body);
+        size = std::min(size + static_cast<std::size_t>(body) + 2, out.size());
+    }
+    const auto frame = out.substr(0, size);
+    out.remove_prefix(size);
+    return {frame, publish};
+}
+
+} // namespace fluxmq::nats

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxmq/clock.hpp>
+#include <fluxmq/message.hpp>
+#include <fluxmq/nats.hpp>
+
+#include "info.hpp"
+#include "read_buffer.hpp"
+#include "stream.hpp"
+#include "url.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fluxmq {
+
+/// All of a connection that touches its event loop. It lives in the frame of the one coroutine that runs the
+/// connection, so that it goes when that ends, or with the event loop.
+struct Nats::Session {
+    Session(std::shared_ptr<Impl> owner, boost::asio::any_io_executor on, std::vector<nats::Server> all);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    /// Waits for notify(); whoever waits looks again at what it waits for. The event loop owns the wait, so that
+    /// it takes this coroutine with it.
+    Task<> wait();
+    void notify() noexcept;
+    /// Waits, unless it is stopped.
+    Task<> pause(Clock::duration length);
+
+    /// Ends the connection and this session with it.
+    void stop() noexcept;
+    /// Ends the connection only.
+    void lose(std::string why) noexcept;
+
+    std::shared_ptr<Impl> impl;
+    boost::asio::any_io_executor executor;
+    nats::Stream stream;
+    nats::ReadBuffer in;
+    nats::ServerInfo info;
+
+    std::vector<nats::Server> servers;
+    std::vector<int> refusals; ///< of our credentials, in a row, by server
+    std::size_t current = 0;   ///< in servers
+
+    bool stopping = false;
+    bool timed_out = false; ///< the attempt to connect
+    bool writing = false;
+    int pings_out = 0; ///< signs of life asked for since the last one came
+    Timer ping_timer;
+    std::string lost_reason; ///< why we gave the connection up; empty when it broke by itself
+
+    /// A message that its receiver had no room for. Until it has, nothing is read.
+    struct Stalled {
+        std::uint64_t sid = 0;
+        Message message;
+    };
+    std::optional<Stalled> stalled;
+
+private:
+    boost::asio::steady_timer signal_;
+    bool signalled_ = false;
+};
+
+} // namespace fluxmq

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxmq/bytes.hpp>
+#include <fluxmq/message.hpp>
+#include <fluxmq/receiver.hpp>
+
+#include "protocol.hpp"
+#include "slot_map.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace fluxmq::nats {
+
+/// The subscriptions of a transport; they outlive its connections.
+///
+/// Messages are delivered under its lock, which is taken once for all that one read brought: so erase() on
+/// another thread returns when no offer() runs any more, and a delivery costs no lock of its own. The lock is
+/// recursive, because a receiver may drop its own subscription.
+///
+/// Thread safety: all members; for deliver(), with a Delivery in hand.
+class Subscriptions {
+public:
+    /// The id of the inbox that all requests share; it is not in the table.
+    static constexpr std::uint64_t inbox_sid = 1;
+
+    /// Holds the lock while messages are delivered.
+    class Delivery {
+    public:
+        explicit Delivery(Subscriptions& table) : table_{table}, lock_{table.mutex_} {
+            table_.delivering_ = true;
+        }
+        ~Delivery();
+
+    private:
+        Subscriptions& table_;
+        std::vector<std::shared_ptr<Receiver>> retired_; // destroyed after the lock
+        std::unique_lock<std::recursive_mutex> lock_;
+    };
+
+    enum class Outcome { taken, unknown, full };
+
+    struct Entry {
+        Bytes subject;
+        std::string queue;
+        std::shared_ptr<Receiver> receiver;
+        std::uint64_t max_messages = 0;
+        std::uint64_t delivered = 0;
+
+        /// What tells a server of it.
+        void append(OutBuffer& out, std::uint64_t sid) const;
+    };
+
+    /// Calls `announce(sid, entry)` with the lock held, so that no connection comes up in between.
+    template <class Announce>
+    std::uint64_t insert(Entry entry, Announce announce) {
+        const std::lock_guard lock{mutex_};
+        const auto sid = entries_.insert(std::move(entry));
+        announce(sid, std::as_const(*entries_.find(sid)));
+        return sid;
+    }
+
+    /// Removes; after it returns nothing more is offered to the receiver. `announce(sid)` as in insert(), only
+    /// when it was there.
+    template <class Announce>
+    void erase(std::uint64_t sid, Announce announce) {
+        std::optional<Entry> gone; // destroyed after the lock
+        const std::lock_guard lock{mutex_};
+        gone = entries_.erase(sid);
+        if (!gone)
+            return;
+        if (delivering_)
+            retired_.push_back(std::move(gone->receiver));
+        announce(sid);
+    }
+
+    /// Removes all.
+    void clear() noexcept;
+
+    /// Offers `make(subject)` to the subscription `sid`, where `subject` is the one it was made with. On
+    /// Outcome::full the message is put into `refused`. Needs a Delivery.
+    template <class Make>
+    Outcome deliver(std::uint64_t sid, Make make, Message& refused) {
+        auto* entry = entries_.find(sid);
+        return entry ? deliver_to(*entry, sid, make(entry->subject), refused) : Outcome::unknown;
+    }
+
+    /// The receiver of `sid`; null when that is gone.
+    std::shared_ptr<Receiver> receiver(std::uint64_t sid);
+
+    /// Calls `use(frames)` with the lock held; `frames` subscribes everything anew, after `first`.
+    template <class Use>
+    void resubscribe(OutBuffer first, Use use) {
+        const std::lock_guard lock{mutex_};
+        append_all(first);
+        use(std::move(first));
+    }
+
+private:
+    Outcome deliver_to(Entry& entry, std::uint64_t sid, Message message, Message& refused);
+    void append_all(OutBuffer& out);
+
+    std::recursive_mutex mutex_;
+    bool delivering_ = false;
+    std::vector<std::shared_ptr<Receiver>> retired_; // dropped while they may be running
+    SlotMap<Entry> entries_{inbox_sid + 1};
+};
+
+} // namespace fluxmq::nats

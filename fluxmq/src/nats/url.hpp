@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fluxmq::nats {
+
+/// Where a server listens, and the credentials its URL had.
+struct Server {
+    std::string host; ///< a name or an address; IPv6 without brackets
+    std::uint16_t port = 4222;
+    std::string user = {};
+    std::string password = {};
+    std::string token = {};
+
+    bool has_credentials() const noexcept { return !user.empty() || !password.empty() || !token.empty(); }
+    /// `host:port`, without credentials: what may be shown.
+    std::string address() const;
+};
+
+/// Reads `[nats://][user:password@|token@]host[:port]`, several separated by commas. User, password and token
+/// are percent-decoded. Throws Error{invalid_url}, which shows no credentials.
+std::vector<Server> parse_servers(std::string_view urls);
+
+} // namespace fluxmq::nats

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include <fluxmq/transport.hpp>
+
+#include <fluxmq/error.hpp>
+
+namespace fluxmq {
+
+std::string_view to_string(ConnectionState state) noexcept {
+    switch (state) {
+    case ConnectionState::connected: return "connected";
+    case ConnectionState::disconnected: return "disconnected";
+    case ConnectionState::reconnected: return "reconnected";
+    case ConnectionState::closed: return "closed";
+    case ConnectionState::error: return "error";
+    }
+    return "unknown";
+}
+
+Subscription& Subscription::operator=(Subscription&& other) noexcept {
+    if (this != &other) {
+        unsubscribe();
+        source_ = std::move(other.source_);
+        id_ = std::exchange(other.id_, 0);
+    }
+    return *this;
+}
+
+void Subscription::unsubscribe() noexcept {
+    const auto id = std::exchange(id_, 0);
+    if (id == 0)
+        return;
+    if (const auto source = std::exchange(source_, {}).lock())
+        source->unsubscribe(id);
+}
+
+// Not a coroutine: the payload may refer to the caller's string, which lives only until this call returns.
+Task<Message> Transport::request(std::string topic, const Payload& payload, std::chrono::milliseconds timeout,
+                                 Headers headers) {
+    return do_request(std::move(topic), payload.own(), timeout, std::move(headers));
+}
+
+void Transport::respond(const Message& message, const Payload& payload, const Headers& headers) {
+    if (message.reply().empty())
+        throw Error{errc::no_reply_topic, "the message asked for no answer", std::string{message.topic()}};
+    if (message.headers().empty())
+        publish(message.reply(), payload, headers);
+    else
+        publish(message.reply(), payload, merge(message.headers(), headers));
+}
+
+} // namespace fluxmq

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# All checks that CI makes, in the order of their cost. usage: scripts/check.sh [--list] [STEP...]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+jobs=${JOBS:-$(nproc)}
+logs=build/check
+
+steps=(
+    "format      sources are formatted as .clang-format says"
+    "layers      who may include what; public headers are short; CMake lists every source"
+    "release     scripts/release.sh versions, dates and tags"
+    "dev         g++: no warnings, all tests"
+    "dev-clang   clang++: no warnings, all tests"
+    "headers     each public header compiles alone"
+    "tidy        clang-tidy over the libraries"
+    "install     an outside project uses the installed package"
+    "asan        g++: all tests under the address and undefined-behaviour sanitizers"
+    "asan-clang  the same with clang++"
+    "tsan        g++: all tests under the thread sanitizer"
+    "tsan-clang  the same with clang++"
+)
+
+build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; }
+
+build_and_test() {
+    build "$1"
+    # More address randomness than the sanitizers of g++ 12 and clang 14 can map fails at their start.
+    local wrapper=()
+    if [[ $(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28) -gt 28 ]] && setarch -R true 2>/dev/null; then
+        wrapper=(setarch -R)
+    fi
+    "${wrapper[@]}" ctest --preset "$1" -j "$jobs"
+}
+
+step_format() { scripts/format.sh --check; }
+step_layers() { scripts/check_layers.py --self-test && scripts/check_layers.py; }
+step_release() { scripts/test_release.sh; }
+step_dev() { build_and_test dev; }
+step_dev_clang() { build_and_test dev-clang; }
+step_headers() { cmake --preset dev-clang && cmake --build --preset dev-clang -j "$jobs" --target header_check; }
+step_tidy() {
+    build dev-clang # for the precompiled headers that the compile commands name
+    git ls-files -z --cached --others --exclude-standard 'fluxmq/src/*.cpp' 'fluxlib/src/*.cpp' \
+        'fluxmq/testing/*.cpp' 'fluxlib/testing/*.cpp' |
+        xargs -0 --no-run-if-empty -n 1 -P "$jobs" clang-tidy-19 --quiet -p build/dev-clang
+}
+step_install() { build dev && tests/install/run.sh "$jobs"; }
+step_asan() { build_and_test asan; }
+step_asan_clang() { build_and_test asan-clang; }
+step_tsan() { build_and_test tsan; }
+step_tsan_clang() { build_and_test tsan-clang; }
+
+names=()
+for step in "${steps[@]}"; do names+=("${step%% *}"); done
+
+wanted=()
+for argument in "$@"; do
+    case "$argument" in
+        --list) printf '%s\n' "${steps[@]}"; exit 0 ;;
+        -h | --help) echo "usage: scripts/check.sh [--list] [STEP...]; the steps:"; printf '  %s\n' "${steps[@]}"; exit 0 ;;
+        *)
+            if [[ " ${names[*]} " != *" $argument "* ]]; then
+                echo "check: there is no step '$argument'; the steps: ${names[*]}" >&2
+                exit 2
+            fi
+            wanted+=("$argument")
+            ;;
+    esac
+done
+[[ ${#wanted[@]} -gt 0 ]] || wanted=("${names[@]}")
+
+mkdir -p "$logs"
+start=$SECONDS
+number=0
+for name in "${wanted[@]}"; do
+    number=$((number + 1))
+    printf '[%d/%d] %-11s ' "$number" "${#wanted[@]}" "$name"
+    began=$SECONDS
+    log="$logs/$name.log"
+    # A shell of its own, because set -e has no effect inside a condition.
+    set +e
+    (set -e; "step_${name//-/_}") >"$log" 2>&1 </dev/null
+    code=$?
+    set -e
+    if [[ $code -ne 0 ]]; then
+        echo "FAILED after $((SECONDS - began)) s"
+        tail -n 80 "$log"
+        echo "check: FAIL step=$name (all of it in $log; again with: scripts/check.sh $name)"
+        exit 1
+    fi
+    tests=$(sed -n 's/.*tests passed, 0 tests failed out of \([0-9]*\)$/, \1 tests/p' "$log")
+    echo "ok, $((SECONDS - began)) s$tests"
+done
+echo "check: PASS steps=$number time=$((SECONDS - start))s"

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs build/dev into a scratch folder and uses it from outside: by find_package, by pkg-config, and, built
+# as shared libraries, by pkg-config again. usage: tests/install/run.sh [JOBS]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+jobs=${1:-$(nproc)}
+source=$PWD/tests/install
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+use_pkg_config() { # PREFIX
+    local flags
+    flags=$(PKG_CONFIG_PATH="$1/lib/pkgconfig" pkg-config --cflags --libs fluxlib)
+    # shellcheck disable=SC2086  # the flags are words
+    g++ -std=c++20 "$source/main.cpp" -o "$1/outside" $flags
+    LD_LIBRARY_PATH="$1/lib" "$1/outside"
+}
+
+cmake --install build/dev --prefix "$work/static"
+mv "$work/static" "$work/moved" # the package must not depend on where it was installed to
+
+cmake -G Ninja -S "$source" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/moved"
+cmake --build "$work/build" -j "$jobs"
+"$work/build/outside"
+"$work/build/outside_test"
+echo "find_package: ok"
+
+use_pkg_config "$work/moved"
+echo "pkg-config: ok"
+
+cmake --preset dev -B build/shared -DBUILD_SHARED_LIBS=ON -DFLUXLIB_BUILD_TESTS=OFF -DFLUXLIB_BUILD_EXAMPLES=OFF
+cmake --build build/shared -j "$jobs"
+cmake --install build/shared --prefix "$work/shared"
+use_pkg_config "$work/shared"
+echo "shared libraries: ok"
