@@ -173,10 +173,7 @@ bool same_but_for_settings(const DataNode& current, DataNode wanted) {
 } // namespace
 
 std::vector<DataNode> parse_config(std::string_view text) {
-    return parse_config(fluxmq::parse_json(text, "config"));
-}
-
-std::vector<DataNode> parse_config(const json::value& config) {
+    const auto config = fluxmq::parse_json(text, "config");
     const json::array* entries = config.if_array();
     if (const auto* object = config.if_object()) {
         const auto* nodes = object->if_contains("nodes");

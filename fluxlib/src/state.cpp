@@ -12,15 +12,15 @@ struct StateSlice::Store {
 };
 
 StateSlice::StateSlice(const boost::json::object& initial, std::string prefix)
-    : StateSlice{std::make_shared<Store>(), std::move(prefix)} {
+    : StateSlice{std::move(prefix), std::make_shared<Store>()} {
     for (const auto& [key, value] : initial)
         set(key, value);
 }
 
-StateSlice::StateSlice(std::shared_ptr<Store> store, std::string prefix)
+StateSlice::StateSlice(std::string prefix, std::shared_ptr<Store> store)
     : store_{std::move(store)}, prefix_{std::move(prefix)} {}
 
-StateSlice StateSlice::slice(std::string prefix) const { return StateSlice{store_, std::move(prefix)}; }
+StateSlice StateSlice::slice(std::string prefix) const { return StateSlice{std::move(prefix), store_}; }
 
 std::string StateSlice::full(std::string_view key) const {
     return prefix_.empty() ? std::string{key} : prefix_ + "/" + std::string{key};

@@ -52,7 +52,6 @@ struct DataNode {
 /// Reads a config: a JSON array of nodes, or an object with the array under "nodes".
 /// Throws Error{malformed_json} or Error{invalid_config} that names the node and the field.
 std::vector<DataNode> parse_config(std::string_view json);
-std::vector<DataNode> parse_config(const boost::json::value& json);
 
 /// The other way: what parse_config() reads.
 boost::json::value to_json(const DataNode& node);

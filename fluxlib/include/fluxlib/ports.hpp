@@ -120,7 +120,7 @@ public:
 
     /// Sends a request to the topic `path` (slashes count as dots) and hands the answer to `callback`.
     /// Errors: as Transport::request().
-    Task<> call(std::string path, Handler callback, const Payload& payload = {},
+    Task<> call(std::string path, Handler callback, const Payload& payload = Payload(),
                 std::chrono::milliseconds timeout = fluxmq::Transport::default_request_timeout);
 
     /// Messages published, one a topic.

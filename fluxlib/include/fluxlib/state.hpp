@@ -40,7 +40,7 @@ public:
 
 private:
     struct Store;
-    StateSlice(std::shared_ptr<Store> store, std::string prefix);
+    StateSlice(std::string prefix, std::shared_ptr<Store> store);
 
     std::string full(std::string_view key) const;
 

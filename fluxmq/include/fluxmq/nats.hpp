@@ -69,7 +69,8 @@ public:
     /// aggregate twice that is made inside a co_await expression.
     Task<> connect(std::string url, const NatsOptions& options);
     Task<> connect(std::string url, const NatsOptions&& options) = delete;
-    /// Connects to NATS_URL from the environment, or to nats://localhost:4222.
+    /// Connects to NatsOptions::servers; where there are none, to NATS_URL from the environment, or else to
+    /// nats://localhost:4222.
     Task<> connect() override;
 
     Task<> close() override;

@@ -9,11 +9,20 @@
 
 #include <concepts>
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace fluxmq {
+
+namespace detail {
+
+template <class T>
+concept is_raw_bytes = std::convertible_to<const T&, std::span<const unsigned char>> ||
+                       std::convertible_to<const T&, std::span<const std::byte>>;
+
+} // namespace detail
 
 /// What can be sent: bytes and strings go out as they are, everything else as JSON.
 ///
@@ -27,10 +36,10 @@ public:
     Payload(const std::string& text) noexcept : view_{text} {}
     Payload(Bytes bytes) noexcept : owned_{std::move(bytes)}, view_{owned_.view()} {}
     /// Raw bytes: vectors, arrays and spans of unsigned char or std::byte.
-    Payload(std::span<const unsigned char> bytes) noexcept
-        : view_{reinterpret_cast<const char*>(bytes.data()), bytes.size()} {}
-    Payload(std::span<const std::byte> bytes) noexcept
-        : view_{reinterpret_cast<const char*>(bytes.data()), bytes.size()} {}
+    template <class T>
+        requires(detail::is_raw_bytes<T>)
+    Payload(const T& bytes) noexcept
+        : view_{reinterpret_cast<const char*>(std::data(bytes)), std::size(bytes)} {}
     /// A JSON array, or an object when every element is a pair that starts with a string.
     Payload(std::initializer_list<boost::json::value_ref> json);
     Payload(const boost::json::value& json);
@@ -41,9 +50,7 @@ public:
     /// BOOST_DESCRIBE_STRUCT, containers, optionals.
     template <class T>
         requires(boost::json::has_value_from<T>::value && !std::convertible_to<T, std::string_view> &&
-                 !std::convertible_to<T, std::span<const unsigned char>> &&
-                 !std::convertible_to<T, std::span<const std::byte>> &&
-                 !std::same_as<T, boost::json::value> && !std::same_as<T, boost::json::object> &&
+                 !detail::is_raw_bytes<T> && !std::same_as<T, boost::json::value> && !std::same_as<T, boost::json::object> &&
                  !std::same_as<T, boost::json::array>)
     Payload(const T& value) : Payload(boost::json::value_from(value)) {}
 

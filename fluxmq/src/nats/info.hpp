@@ -10,9 +10,9 @@ namespace fluxmq::nats {
 
 /// What a server says about itself in INFO, as far as it is used here.
 struct ServerInfo {
-    std::string server_id;
-    std::string server_name;
-    std::string version;
+    std::string server_id = {};
+    std::string server_name = {};
+    std::string version = {};
     std::size_t max_payload = std::size_t{1} << 20;
     bool headers = false;
     bool auth_required = false;

@@ -17,6 +17,13 @@ Task<> Nats::connect(std::string url, const NatsOptions& options) {
 }
 
 Task<> Nats::connect() {
+    if (!options_.servers.empty()) {
+        auto options = options_;
+        std::string urls;
+        for (const auto& server : std::exchange(options.servers, {}))
+            urls += (urls.empty() ? "" : ",") + server;
+        return Impl::connect(impl_, std::move(urls), options);
+    }
     const char* url = std::getenv("NATS_URL");
     return connect(url && *url ? url : "nats://localhost:4222");
 }

@@ -87,7 +87,7 @@ NatsServer::NatsServer(NatsServerOptions options) : options_{std::move(options)}
 
     constexpr int attempts = 20;
     for (int i = 0; i < attempts; ++i) {
-        port_ = random_port();
+        port_ = options_.port != 0 ? options_.port : random_port();
         if (is_free(port_) && launch())
             return;
     }

@@ -12,6 +12,8 @@ struct NatsServerOptions {
     std::vector<std::string> arguments = {};
     /// Text of a configuration file; empty: none. Host and port are not its business.
     std::string config = {};
+    /// 0: one that is free.
+    std::uint16_t port = 0;
 };
 
 /// A real nats-server on 127.0.0.1 for a test, on a port of its own that it keeps when it is restarted.

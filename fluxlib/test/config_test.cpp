@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include <fluxlib/config.hpp>
+
+#include <fluxmq/error.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/serialize.hpp>
+
+namespace fluxlib {
+namespace {
+
+using fluxmq::errc;
+using fluxmq::Error;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::string_view sample = R"([{
+    "id": "n1", "name": "Node 1", "type": "processor",
+    "timer": {"type": "LOCAL", "intervalMs": 250},
+    "settings": {"batch_size": 100},
+    "inputs": [{"alias": "in", "topics": ["raw.*", "more/raw"]}],
+    "outputs": [{"alias": "out", "topics": ["done"]}]
+}, {"id": "n2", "type": "sink"}])";
+
+std::string refusal(std::string_view json) {
+    try {
+        parse_config(json);
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+TEST(config, parse_config_reads_every_field) {
+    const auto nodes = parse_config(sample);
+    ASSERT_EQ(nodes.size(), 2u);
+    DataNode first;
+    first.id = "n1";
+    first.name = "Node 1";
+    first.type = "processor";
+    first.timer = DataTimer{TimerType::local, std::chrono::milliseconds{250}};
+    first.settings = {{"batch_size", 100}};
+    first.inputs = {{"in", {"raw.*", "more/raw"}}};
+    first.outputs = {{"out", {"done"}}};
+    EXPECT_EQ(nodes[0], first);
+    EXPECT_EQ(nodes[1].timer, std::nullopt);
+    EXPECT_TRUE(nodes[1].inputs.empty());
+}
+
+TEST(config, parse_config_takes_an_object_with_nodes) {
+    EXPECT_EQ(parse_config(R"({"nodes": )" + std::string{sample} + "}"), parse_config(sample));
+}
+
+TEST(config, parse_config_knows_pythons_timer_words) {
+    const auto nodes = parse_config(R"([{"id":"a","timer":{"type":"interval","interval":1000}},
+                                        {"id":"b","timer":{"type":"global"}},{"id":"c","timer":{"type":"NONE"}}])");
+    EXPECT_EQ(nodes[0].timer, (DataTimer{TimerType::local, std::chrono::milliseconds{1000}}));
+    EXPECT_EQ(nodes[1].timer->type, TimerType::global);
+    EXPECT_EQ(nodes[2].timer->type, TimerType::none);
+}
+
+TEST(config, to_json_is_what_parse_config_reads) {
+    const auto nodes = parse_config(sample);
+    EXPECT_EQ(parse_config(boost::json::serialize(to_json(nodes))), nodes);
+}
+
+TEST(config, an_error_names_the_node_and_the_field) {
+    EXPECT_THAT(refusal("[x"), HasSubstr("line 1, column 2"));
+    EXPECT_THAT(refusal("42"), HasSubstr("expected an array of nodes"));
+    EXPECT_THAT(refusal(R"({"nodes": 3})"), HasSubstr("expected an array of nodes"));
+    EXPECT_THAT(refusal("[3]"), HasSubstr("node [0]: expected an object, got 3"));
+    EXPECT_THAT(refusal(R"([{"type":"x"}])"), HasSubstr("node [0]: field 'id': it is missing"));
+    EXPECT_THAT(refusal(R"([{"id":"a b"}])"), HasSubstr("node 'a b': field 'id'"));
+    EXPECT_THAT(refusal(R"([{"id":"*"}])"), HasSubstr("wildcard"));
+    EXPECT_THAT(refusal(R"([{"id":"a"},{"id":"a"}])"), HasSubstr("node 'a': the id occurs twice"));
+    EXPECT_THAT(refusal(R"([{"id":"a","settings":[1]}])"),
+                HasSubstr("node 'a': field 'settings': expected an object, got [1]"));
+    EXPECT_THAT(refusal(R"([{"id":"a","type":5}])"), HasSubstr("field 'type': expected a string, got 5"));
+    EXPECT_THAT(refusal(R"([{"id":"a","inputs":{}}])"), HasSubstr("field 'inputs': expected an array"));
+    EXPECT_THAT(refusal(R"([{"id":"a","inputs":[{"topics":[]}]}])"), HasSubstr("field 'inputs' [0]: field 'alias'"));
+    EXPECT_THAT(refusal(R"([{"id":"a","inputs":[{"alias":"x","topics":["a b"]}]}])"),
+                HasSubstr("'a b' is not a valid topic: it has a space"));
+    EXPECT_THAT(refusal(R"([{"id":"a","outputs":[{"alias":"x","topics":["a.*"]}]}])"), HasSubstr("wildcard"));
+    EXPECT_THAT(refusal(R"([{"id":"a","inputs":[{"alias":"x"},{"alias":"x"}]}])"), HasSubstr("'x' occurs twice"));
+    EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"HOURLY"}}])"), HasSubstr("expected GLOBAL, LOCAL or NONE"));
+    EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"LOCAL"}}])"), HasSubstr("needs an interval"));
+    EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"LOCAL","intervalMs":-1}}])"),
+                HasSubstr("expected milliseconds, got -1"));
+}
+
+TEST(config, diff_config_tells_what_to_destroy_retune_and_create) {
+    const auto current = parse_config(R"([{"id":"same"},{"id":"tuned","settings":{"a":1}},{"id":"gone"},
+                                          {"id":"rewired","inputs":[{"alias":"in","topics":["x"]}]}])");
+    const auto wanted = parse_config(R"([{"id":"same"},{"id":"tuned","settings":{"a":2}},{"id":"new"},
+                                         {"id":"rewired","inputs":[{"alias":"in","topics":["y"]}]}])");
+    const auto plan = diff_config(current, wanted);
+    EXPECT_THAT(plan.destroy, ElementsAre("gone", "rewired"));
+    ASSERT_EQ(plan.retune.size(), 1u);
+    EXPECT_EQ(plan.retune[0].id, "tuned");
+    ASSERT_EQ(plan.create.size(), 2u);
+    EXPECT_EQ(plan.create[0].id, "new");
+    EXPECT_EQ(plan.create[1].id, "rewired");
+}
+
+TEST(config, diff_config_of_equal_configs_is_empty) {
+    const auto nodes = parse_config(sample);
+    const auto plan = diff_config(nodes, nodes);
+    EXPECT_TRUE(plan.destroy.empty() && plan.retune.empty() && plan.create.empty());
+}
+
+} // namespace
+} // namespace fluxlib

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// The conversation between a manager and a service, on both brokers.
+#include "support.hpp"
+
+namespace fluxlib::test {
+namespace {
+
+/// Node types whose hooks write into a log that the test owns.
+struct Kinds {
+    static inline Log* log = nullptr;
+
+    struct Worker : Recorder {
+        Worker(Service& service, std::string id, NodeOptions options)
+            : Recorder{service, std::move(id), std::move(options), *log} {}
+    };
+    struct Refusing : Worker {
+        Refusing(Service& service, std::string id, NodeOptions options)
+            : Worker{service, std::move(id), std::move(options)} {
+            throw std::runtime_error{"no such device"};
+        }
+    };
+};
+
+class ManagedOn : public ::testing::TestWithParam<Broker> {
+protected:
+    ManagedOn() { Kinds::log = &log; }
+
+    Mesh mesh{GetParam()};
+    Log log;
+
+    // Runs `body` with a service that builds its nodes from configs, and its manager.
+    void with_manager(std::string config, std::function<Task<>(FakeManager&, Service&)> body) {
+        mesh.run([&]() -> Task<> {
+            const auto manager = co_await mesh.manager();
+            if (!config.empty())
+                manager->serve_config("svc", config);
+            RecordingService service{"svc", mesh.options(), log};
+            service.attach(co_await mesh.connect());
+            service.register_node<Kinds::Worker>("worker");
+            service.register_node<Kinds::Refusing>("refusing");
+            co_await service.run();
+            co_await body(*manager, service);
+            service.shutdown();
+            co_await service.wait();
+        }());
+    }
+
+    Task<> until_status_count(FakeManager& manager, const std::string& status, long count) {
+        while (true) {
+            const auto seen = manager.service_statuses("svc");
+            if (std::count(seen.begin(), seen.end(), status) >= count)
+                co_return;
+            co_await mesh.sleep(1ms);
+        }
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(, ManagedOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+
+constexpr auto two_nodes = R"([
+    {"id": "a", "type": "worker", "settings": {"x": 1}, "outputs": [{"alias": "out", "topics": ["data"]}]},
+    {"id": "b", "type": "worker", "inputs": [{"alias": "in", "topics": ["data"]}]}])";
+
+TEST_P(ManagedOn, get_config_is_answered_and_the_nodes_are_made_started_and_fed) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        co_await until_status_count(manager, "READY", 2);
+        EXPECT_EQ(manager.config_requests("svc"), 1u);
+        EXPECT_EQ(manager.seen().front().text, "STARTING");
+        manager.start("svc");
+        co_await manager.wait_for_service("svc", "ACTIVE");
+        co_await manager.wait_for_node("b", "started");
+        service.node("a").output("out").publish("hello");
+        co_await log.wait_for("b on_input in=hello");
+        manager.stop("svc");
+        co_await manager.wait_for_service("svc", "PAUSED");
+        EXPECT_THAT(manager.service_statuses("svc"),
+                    ElementsAre("STARTING", "CONNECTED", "READY", "READY", "ACTIVE", "PAUSED"));
+    });
+}
+
+TEST_P(ManagedOn, get_config_carries_the_service_id) {
+    with_manager("", [&](FakeManager& manager, Service&) -> Task<> {
+        co_await manager.wait_for("service.svc.get_config", "svc");
+    });
+}
+
+TEST_P(ManagedOn, start_stop_and_restart_act_on_the_ids_in_the_payload) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        manager.start("svc", "a");
+        co_await manager.wait_for_node("a", "started");
+        EXPECT_EQ(service.node("b").lifecycle(), NodeState::created);
+        manager.start("svc", R"(["b"])"); // JSON as well
+        co_await manager.wait_for_node("b", "started");
+        manager.restart("svc", "b");
+        co_await log.wait_for("b on_stop");
+        manager.stop("svc", ""); // an empty payload means all
+        co_await manager.wait_for_node("a", "stopped");
+        co_await manager.wait_for_service("svc", "PAUSED");
+        EXPECT_EQ(log.count("b on_start"), 2u);
+        EXPECT_EQ(log.count("b on_stop"), 2u);
+        EXPECT_EQ(log.count("a on_start"), 1u);
+    });
+}
+
+TEST_P(ManagedOn, an_unknown_id_in_a_command_is_an_error_and_nothing_else) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        manager.start("svc", R"(["nobody", "a"])");
+        co_await manager.wait_for_error("svc", "unknown node: 'nobody'; the service 'svc' has a, b");
+        co_await manager.wait_for_node("a", "started");
+        EXPECT_EQ(service.node("b").lifecycle(), NodeState::created);
+    });
+}
+
+TEST_P(ManagedOn, an_illegal_command_is_an_error_on_the_error_topic) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service&) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        manager.start("svc", "a");
+        manager.start("svc", "a");
+        co_await manager.wait_for_error("svc", "illegal transition: node 'a' is started: cannot start it");
+    });
+}
+
+TEST_P(ManagedOn, a_second_config_changes_only_what_differs) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        manager.start("svc");
+        co_await manager.wait_for_node("b", "started");
+        manager.serve_config("svc", R"({"nodes": [
+            {"id": "a", "type": "worker", "settings": {"x": 2}, "outputs": [{"alias": "out", "topics": ["data"]}]},
+            {"id": "c", "type": "worker", "inputs": [{"alias": "in", "topics": ["data"]}]}]})");
+        manager.send_config("svc");
+        co_await manager.wait_for_node("c", "started"); // the service is active, so new nodes start
+        co_await manager.wait_for_node("b", "destroyed");
+        EXPECT_THAT(service.node_ids(), ElementsAre("a", "c"));
+        co_await log.wait_for("a on_settings");
+        EXPECT_EQ(service.node("a").settings().at("x").as_int64(), 2);
+        EXPECT_EQ(log.count("a on_create"), 1u);
+        EXPECT_EQ(log.count("a on_stop"), 0u);
+        service.node("a").output("out").publish("still wired");
+        co_await log.wait_for("c on_input in=still wired");
+        // The same config again touches nothing.
+        const auto before = log.lines().size();
+        manager.send_config("svc");
+        co_await until_status_count(manager, "READY", 4);
+        EXPECT_EQ(log.lines().size(), before + 2); // on_config, on_ready
+    });
+}
+
+TEST_P(ManagedOn, a_bad_config_is_an_error_and_leaves_the_nodes_as_they_are) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        manager.start("svc");
+        co_await manager.wait_for_node("b", "started");
+        const auto send = [&](std::string config) {
+            manager.serve_config("svc", std::move(config));
+            manager.send_config("svc");
+        };
+        send("{not json");
+        co_await manager.wait_for_error("svc", "malformed json: config");
+        send(R"([{"id": "x", "type": "worker"}, {"id": "x", "type": "worker"}])");
+        co_await manager.wait_for_error("svc", "node 'x': the id occurs twice");
+        send(R"([{"id": "x", "type": "warp drive"}])");
+        co_await manager.wait_for_error(
+            "svc", "unknown node type: node 'x' has type 'warp drive'; registered are refusing, worker");
+        send(R"([{"id": "ok", "type": "worker"}, {"id": "x", "type": "refusing"}])");
+        co_await manager.wait_for_error("svc", "no such device");
+        EXPECT_THAT(service.node_ids(), ElementsAre("a", "b"));
+        EXPECT_EQ(log.count("a on_stop"), 0u);
+        service.node("a").output("out").publish("alive");
+        co_await log.wait_for("b on_input in=alive");
+    });
+}
+
+TEST_P(ManagedOn, nodes_appended_in_code_are_no_business_of_a_config) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        service.append_node<Node>("own");
+        co_await manager.wait_for_node("own", "started");
+        manager.serve_config("svc", "[]");
+        manager.send_config("svc");
+        co_await manager.wait_for_node("b", "destroyed");
+        EXPECT_THAT(service.node_ids(), ElementsAre("own"));
+        manager.serve_config("svc", R"([{"id": "own", "type": "worker"}])");
+        manager.send_config("svc");
+        co_await manager.wait_for_error("svc", "the config has a node 'own'");
+    });
+}
+
+TEST_P(ManagedOn, on_init_comes_once_with_the_first_config_before_on_config) {
+    with_manager("[]", [&](FakeManager& manager, Service&) -> Task<> {
+        co_await until_status_count(manager, "READY", 2);
+        manager.send_config("svc");
+        co_await until_status_count(manager, "READY", 3);
+        EXPECT_THAT(log.lines(), ElementsAre("on_connected", "on_ready", "on_init []", "on_config", "on_ready",
+                                             "on_config", "on_ready"));
+    });
+}
+
+TEST_P(ManagedOn, service_settings_are_merged_and_a_bad_body_changes_nothing) {
+    with_manager("[]", [&](FakeManager& manager, Service& service) -> Task<> {
+        manager.set_service_settings("svc", {{"a", 1}});
+        manager.set_service_settings("svc", {{"b", 2}});
+        manager.set_service_settings("svc", "3");
+        co_await manager.wait_for_error("svc", "expected an object, got 3");
+        EXPECT_EQ(service.settings(), (boost::json::object{{"a", 1}, {"b", 2}}));
+    });
+}
+
+TEST_P(ManagedOn, on_error_gets_what_others_report) {
+    with_manager("[]", [&](FakeManager&, Service& service) -> Task<> {
+        service.publish("service.svc.error", "the manager is unhappy");
+        co_await log.wait_for("on_error the manager is unhappy");
+    });
+}
+
+TEST_P(ManagedOn, an_overridden_get_node_makes_the_nodes) {
+    struct Custom : Service {
+        using Service::Service;
+        std::unique_ptr<Node> get_node(const DataNode& data) override {
+            if (data.type == "custom")
+                return std::make_unique<Kinds::Worker>(*this, data.id, NodeOptions{.node = data});
+            return Service::get_node(data);
+        }
+    };
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        manager->serve_config("svc", R"([{"id": "n", "type": "custom"}])");
+        auto options = mesh.options();
+        options.request_config = true;
+        Custom service{"svc", options};
+        service.attach(co_await mesh.connect());
+        co_await service.run();
+        co_await manager->wait_for_node("n", "created");
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
+TEST(manager, the_config_is_asked_for_again_with_growing_pauses_until_one_arrives) {
+    Mesh mesh;
+    Log log;
+    Kinds::log = &log;
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        service.register_node<Kinds::Worker>("worker");
+        co_await service.run();
+        co_await mesh.sleep(60s); // asked at 0, 1, 3, 7, 15, 31 s
+        EXPECT_EQ(manager->config_requests("svc"), 6u);
+        manager->serve_config("svc", "[]");
+        manager->send_config("svc");
+        co_await mesh.sleep(120s);
+        EXPECT_EQ(manager->config_requests("svc"), 6u);
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
+TEST(manager, a_service_without_node_types_asks_nobody) {
+    Mesh mesh;
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        co_await service.run();
+        co_await mesh.sleep(10s);
+        EXPECT_EQ(manager->config_requests("svc"), 0u);
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
+} // namespace
+} // namespace fluxlib::test

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// How a service ends: order, draining, signals, the report.
+#include "support.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <csignal>
+
+namespace fluxlib::test {
+namespace {
+
+class ShutdownOn : public ::testing::TestWithParam<Broker> {
+protected:
+    Mesh mesh{GetParam()};
+    Log log;
+};
+
+INSTANTIATE_TEST_SUITE_P(, ShutdownOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+
+// Passes on what it gets, a little later.
+struct Stage : Recorder {
+    using Recorder::Recorder;
+    Task<> on_input(Message message) override {
+        co_await clock().sleep_for(std::chrono::microseconds{100});
+        output("out").publish(message.payload());
+    }
+};
+
+NodeOptions stage(std::string in, std::string out) {
+    NodeOptions options;
+    options.node.inputs = {{"in", {std::move(in)}}};
+    options.node.outputs = {{"out", {std::move(out)}}};
+    return options;
+}
+
+TEST_P(ShutdownOn, what_is_on_its_way_through_a_pipeline_arrives_before_the_nodes_stop) {
+    mesh.run([&]() -> Task<> {
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        auto& first = service.append_node<Node>("first", stage("none", "a"));
+        service.append_node(std::make_unique<Stage>(service, "second", stage("a", "b"), log));
+        service.append_node(std::make_unique<Stage>(service, "third", stage("b", "c"), log));
+        auto& last = service.append_node<Node>("last", stage("c", "unused"));
+        co_await service.run();
+        for (int i = 0; i < 200; ++i)
+            first.output("out").publish(std::to_string(i));
+        service.shutdown();
+        const auto report = co_await service.wait();
+        EXPECT_TRUE(report.drained);
+        EXPECT_TRUE(report.unfinished.empty());
+        EXPECT_EQ(report.account.line(), "account: published=600 delivered=600 dropped=0 pending=0");
+        static_cast<void>(last);
+    }());
+}
+
+TEST_P(ShutdownOn, the_end_comes_in_order) {
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        RecordingService service{"svc", mesh.options(), log};
+        service.attach(co_await mesh.connect());
+        auto node = std::make_unique<Recorder>(service, "n", stage("a", "b"), log);
+        service.append_node(std::move(node));
+        co_await service.run();
+        log.clear();
+        service.publish("a", "last words");
+        co_await service.transport().flush();
+        service.shutdown();
+        co_await service.wait();
+        co_await manager->wait_for_service("svc", "STOPPED");
+        EXPECT_EQ(log.count("on_shutdown 0"), 1u);
+        EXPECT_EQ(log.count("n on_input in=last words"), 1u);
+        EXPECT_EQ(log.lines()[2], "n on_stop");
+        EXPECT_EQ(log.lines()[3], "n on_destroy");
+        EXPECT_FALSE(service.transport().connected());
+        std::vector<std::string> seen;
+        for (const auto& entry : manager->seen())
+            if (entry.text == "STOPPING" || entry.text == "stopped" || entry.text == "STOPPED")
+                seen.push_back(entry.text);
+        EXPECT_THAT(seen, ElementsAre("STOPPING", "stopped", "STOPPED"));
+    }());
+}
+
+TEST(shutdown, a_signal_ends_wait_with_a_drained_shutdown) {
+    for (const int signal : {SIGTERM, SIGINT}) {
+        Log log;
+        const auto app = [&]() -> Task<> {
+            RecordingService service{"svc", {}, log};
+            service.attach(std::make_shared<fluxmq::InProc>());
+            service.append_node(std::make_unique<Recorder>(service, "n", stage("a", "b"), log));
+            co_await service.run();
+            // Raised when wait() has taken over the signals: its first turn of the loop.
+            boost::asio::post(co_await boost::asio::this_coro::executor, [signal] { std::raise(signal); });
+            const auto report = co_await service.wait();
+            EXPECT_EQ(report.signal, signal);
+            EXPECT_TRUE(report.drained);
+        };
+        EXPECT_EQ(fluxlib::run(app()), 0);
+        EXPECT_EQ(log.count("on_shutdown " + std::to_string(signal)), 1u);
+        EXPECT_EQ(log.count("n on_stop"), 1u);
+        EXPECT_EQ(log.count("n on_destroy"), 1u);
+    }
+}
+
+// A node that waits for ever in a hook.
+struct Stuck : Recorder {
+    using Recorder::Recorder;
+    fluxmq::Wakeup never;
+    Task<> on_input(Message) override {
+        co_await note("stuck");
+        co_await never.wait();
+    }
+};
+
+TEST(shutdown, what_is_not_finished_by_the_deadline_is_named) {
+    Mesh mesh;
+    Log log;
+    mesh.run([&]() -> Task<> {
+        auto options = mesh.options();
+        options.drain_timeout = 2s;
+        Service service{"svc", options};
+        service.attach(co_await mesh.connect());
+        auto owned = std::make_unique<Stuck>(service, "n", stage("a", "b"), log);
+        auto& node = *owned;
+        service.append_node(std::move(owned));
+        co_await service.run();
+        for (int i = 0; i < 3; ++i)
+            service.publish("a", "x");
+        co_await log.wait_for("n stuck");
+        const auto begin = mesh.clock()->now();
+        service.shutdown();
+        // Nothing ends a stuck hook but itself: it lets go after the report's deadline.
+        mesh.loop().spawn([&]() -> Task<> {
+            co_await mesh.sleep(10s);
+            node.never.notify();
+        }());
+        const auto report = co_await service.wait();
+        EXPECT_EQ(mesh.clock()->now() - begin, 10s);
+        EXPECT_FALSE(report.drained);
+        EXPECT_THAT(report.unfinished, ElementsAre("node 'n'"));
+        EXPECT_EQ(report.account.pending, 2u);
+        EXPECT_EQ(report.account.delivered, 1u);
+    }());
+}
+
+} // namespace
+} // namespace fluxlib::test
