@@ -33,12 +33,13 @@ Lifecycle::Lifecycle(std::shared_ptr<fluxmq::Transport> transport, const fluxmq:
 fluxlib::Task<> Lifecycle::watch(std::string service_id) {
     const auto& topic = service_.topic();
     co_await service_.run();
-    co_await service_.subscribe_handler(topic.status(service_id), [this, service_id](const fluxlib::Message& m) {
-        print("service " + service_id, m.text());
-    });
-    co_await service_.subscribe_handler(topic.node_status("*"), [this](const fluxlib::Message& m) {
-        print("node " + id_in(m.topic()), m.text());
-    });
+    // g++ 12 destroys a lambda twice that is made inside a co_await expression, so they have names.
+    const auto on_service = [this, who = "service " + service_id](const fluxlib::Message& m) {
+        print(who, m.text());
+    };
+    const auto on_node = [this](const fluxlib::Message& m) { print("node " + id_in(m.topic()), m.text()); };
+    co_await service_.subscribe_handler(topic.status(service_id), on_service);
+    co_await service_.subscribe_handler(topic.node_status("*"), on_node);
 }
 
 fluxlib::Task<> Lifecycle::finish() {

@@ -44,15 +44,6 @@ protected:
             co_await service.wait();
         }());
     }
-
-    Task<> until_status_count(FakeManager& manager, const std::string& status, long count) {
-        while (true) {
-            const auto seen = manager.service_statuses("svc");
-            if (std::count(seen.begin(), seen.end(), status) >= count)
-                co_return;
-            co_await mesh.sleep(1ms);
-        }
-    }
 };
 
 INSTANTIATE_TEST_SUITE_P(, ManagedOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
@@ -64,7 +55,7 @@ constexpr auto two_nodes = R"([
 TEST_P(ManagedOn, get_config_is_answered_and_the_nodes_are_made_started_and_fed) {
     with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
         co_await manager.wait_for_node("b", "created");
-        co_await until_status_count(manager, "READY", 2);
+        co_await manager.wait_for_service("svc", "READY", 2);
         EXPECT_EQ(manager.config_requests("svc"), 1u);
         EXPECT_EQ(manager.seen().front().text, "STARTING");
         manager.start("svc");
@@ -144,7 +135,7 @@ TEST_P(ManagedOn, a_second_config_changes_only_what_differs) {
         // The same config again touches nothing.
         const auto before = log.lines().size();
         manager.send_config("svc");
-        co_await until_status_count(manager, "READY", 4);
+        co_await manager.wait_for_service("svc", "READY", 4);
         EXPECT_EQ(log.lines().size(), before + 2); // on_config, on_ready
     });
 }
@@ -191,9 +182,9 @@ TEST_P(ManagedOn, nodes_appended_in_code_are_no_business_of_a_config) {
 
 TEST_P(ManagedOn, on_init_comes_once_with_the_first_config_before_on_config) {
     with_manager("[]", [&](FakeManager& manager, Service&) -> Task<> {
-        co_await until_status_count(manager, "READY", 2);
+        co_await manager.wait_for_service("svc", "READY", 2);
         manager.send_config("svc");
-        co_await until_status_count(manager, "READY", 3);
+        co_await manager.wait_for_service("svc", "READY", 3);
         EXPECT_THAT(log.lines(), ElementsAre("on_connected", "on_ready", "on_init []", "on_config", "on_ready",
                                              "on_config", "on_ready"));
     });

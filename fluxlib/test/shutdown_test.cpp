@@ -130,10 +130,11 @@ TEST(shutdown, what_is_not_finished_by_the_deadline_is_named) {
         const auto begin = mesh.clock()->now();
         service.shutdown();
         // Nothing ends a stuck hook but itself: it lets go after the report's deadline.
-        mesh.loop().spawn([&]() -> Task<> {
+        const auto let_go = [&]() -> Task<> {
             co_await mesh.sleep(10s);
             node.never.notify();
-        }());
+        };
+        mesh.loop().spawn(let_go());
         const auto report = co_await service.wait();
         EXPECT_EQ(mesh.clock()->now() - begin, 10s);
         EXPECT_FALSE(report.drained);

@@ -5,6 +5,7 @@
 
 namespace fluxmq {
 
+Payload::Payload(std::nullptr_t) : Payload(Bytes::unowned("null")) {}
 Payload::Payload(const boost::json::value& json) : Payload(Bytes::copy(boost::json::serialize(json))) {}
 Payload::Payload(const boost::json::object& json) : Payload(Bytes::copy(boost::json::serialize(json))) {}
 Payload::Payload(const boost::json::array& json) : Payload(Bytes::copy(boost::json::serialize(json))) {}

@@ -14,6 +14,12 @@
 
 namespace fluxlib::testing {
 
+namespace {
+
+constexpr auto patience = std::chrono::seconds{10};
+
+} // namespace
+
 // Outlives the manager until its loop has seen that it is closed.
 class FakeManager::Inbox {
 public:
@@ -123,9 +129,9 @@ std::size_t FakeManager::config_requests(std::string_view service_id) const {
     return texts_on(topic_.configuration_request(service_id)).size();
 }
 
-Task<> FakeManager::wait_until(std::string what, Found found, std::chrono::milliseconds timeout) {
+Task<> FakeManager::wait_until(std::string what, Found found, std::size_t times) {
     const auto executor = co_await boost::asio::this_coro::executor;
-    const auto deadline = clock_->now() + timeout;
+    const auto deadline = clock_->now() + patience;
     const auto waiting = std::make_shared<fluxmq::Wakeup>();
     inbox_->waiting = waiting;
     const std::weak_ptr weak{waiting};
@@ -133,43 +139,39 @@ Task<> FakeManager::wait_until(std::string what, Found found, std::chrono::milli
         if (const auto wakeup = weak.lock())
             wakeup->notify();
     });
-    while (std::none_of(seen_.begin(), seen_.end(), found)) {
+    while (static_cast<std::size_t>(std::count_if(seen_.begin(), seen_.end(), found)) < times) {
         if (clock_->now() >= deadline) {
             std::string instead;
             for (const auto& seen : seen_)
                 instead += "\n  " + seen.topic + ": " + seen.text;
-            throw fluxmq::Error{fluxmq::errc::timeout,
-                                what + " was not announced in " + std::to_string(timeout.count()) +
-                                    " ms; what was:" + (instead.empty() ? " nothing" : instead)};
+            throw fluxmq::Error{fluxmq::errc::timeout, what + " was not announced in time; what was:" +
+                                                           (instead.empty() ? " nothing" : instead)};
         }
         co_await waiting->wait();
     }
     inbox_->waiting = nullptr;
 }
 
-Task<> FakeManager::wait_for(std::string topic, std::string text, std::chrono::milliseconds timeout) {
+Task<> FakeManager::wait_for(std::string topic, std::string text, std::size_t times) {
     const auto what = "'" + text + "' on " + topic;
     const Seen wanted{std::move(topic), std::move(text)};
-    return wait_until(what, [wanted](const Seen& seen) { return seen == wanted; }, timeout);
+    return wait_until(what, [wanted](const Seen& seen) { return seen == wanted; }, times);
 }
 
-Task<> FakeManager::wait_for_service(std::string_view service_id, std::string status) {
-    return wait_for(topic_.status(service_id), std::move(status));
+Task<> FakeManager::wait_for_service(std::string_view service_id, std::string status, std::size_t times) {
+    return wait_for(topic_.status(service_id), std::move(status), times);
 }
 
-Task<> FakeManager::wait_for_node(std::string_view node_id, std::string status) {
-    return wait_for(topic_.node_status(node_id), std::move(status));
+Task<> FakeManager::wait_for_node(std::string_view node_id, std::string status, std::size_t times) {
+    return wait_for(topic_.node_status(node_id), std::move(status), times);
 }
 
 Task<> FakeManager::wait_for_error(std::string_view service_id, std::string part) {
-    const auto what = "an error with '" + part + "'";
     const auto topic = topic_.error(service_id);
-    return wait_until(
-        what,
-        [topic, part](const Seen& seen) {
-            return seen.topic == topic && seen.text.find(part) != std::string::npos;
-        },
-        std::chrono::seconds{10});
+    const auto found = [topic, part](const Seen& seen) {
+        return seen.topic == topic && seen.text.find(part) != std::string::npos;
+    };
+    return wait_until("an error with '" + part + "'", found, 1);
 }
 
 } // namespace fluxlib::testing

@@ -19,7 +19,7 @@ namespace fluxmq {
 namespace detail {
 
 template <class T>
-concept is_raw_bytes = std::convertible_to<const T&, std::span<const unsigned char>> ||
+concept RawBytes = std::convertible_to<const T&, std::span<const unsigned char>> ||
                        std::convertible_to<const T&, std::span<const std::byte>>;
 
 } // namespace detail
@@ -36,12 +36,12 @@ public:
     Payload(const std::string& text) noexcept : view_{text} {}
     Payload(Bytes bytes) noexcept : owned_{std::move(bytes)}, view_{owned_.view()} {}
     /// Raw bytes: vectors, arrays and spans of unsigned char or std::byte.
-    template <class T>
-        requires(detail::is_raw_bytes<T>)
+    template <detail::RawBytes T>
     Payload(const T& bytes) noexcept
         : view_{reinterpret_cast<const char*>(std::data(bytes)), std::size(bytes)} {}
     /// A JSON array, or an object when every element is a pair that starts with a string.
     Payload(std::initializer_list<boost::json::value_ref> json);
+    Payload(std::nullptr_t); ///< JSON null, not a missing string
     Payload(const boost::json::value& json);
     Payload(const boost::json::object& json);
     Payload(const boost::json::array& json);
@@ -50,7 +50,7 @@ public:
     /// BOOST_DESCRIBE_STRUCT, containers, optionals.
     template <class T>
         requires(boost::json::has_value_from<T>::value && !std::convertible_to<T, std::string_view> &&
-                 !detail::is_raw_bytes<T> && !std::same_as<T, boost::json::value> && !std::same_as<T, boost::json::object> &&
+                 !detail::RawBytes<T> && !std::same_as<T, boost::json::value> && !std::same_as<T, boost::json::object> &&
                  !std::same_as<T, boost::json::array>)
     Payload(const T& value) : Payload(boost::json::value_from(value)) {}
 

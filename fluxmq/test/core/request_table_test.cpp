@@ -29,7 +29,7 @@ protected:
         reply = call.reply_topic();
         answer = (co_await call.answer("the.topic", timeout)).text();
     }
-
+};
 
 TEST_F(RequestTableTest, one_inbox_covers_all_reply_topics) {
     const auto one = table->open();

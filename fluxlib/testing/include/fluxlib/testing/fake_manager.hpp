@@ -8,7 +8,6 @@
 #include <fluxmq/topic.hpp>
 #include <fluxmq/transport.hpp>
 
-#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -62,12 +61,11 @@ public:
     std::vector<std::string> errors(std::string_view service_id) const;
     std::size_t config_requests(std::string_view service_id) const;
 
-    /// Waits until `text` was announced on `topic`; at once when it was. One wait at a time.
-    /// Errors: timeout, with what was announced on the topic instead.
-    Task<> wait_for(std::string topic, std::string text,
-                    std::chrono::milliseconds timeout = std::chrono::seconds{10});
-    Task<> wait_for_service(std::string_view service_id, std::string status);
-    Task<> wait_for_node(std::string_view node_id, std::string status);
+    /// Waits until `text` was announced `times` times on `topic`; at once when it was. One wait at a time.
+    /// Errors: timeout after 10 s, with everything that was announced.
+    Task<> wait_for(std::string topic, std::string text, std::size_t times = 1);
+    Task<> wait_for_service(std::string_view service_id, std::string status, std::size_t times = 1);
+    Task<> wait_for_node(std::string_view node_id, std::string status, std::size_t times = 1);
     /// Waits until an error of the service contains `part`.
     Task<> wait_for_error(std::string_view service_id, std::string part);
 
@@ -75,7 +73,7 @@ private:
     class Inbox;
     using Found = std::function<bool(const Seen&)>;
 
-    Task<> wait_until(std::string what, Found found, std::chrono::milliseconds timeout);
+    Task<> wait_until(std::string what, Found found, std::size_t times);
     Task<> serve(std::shared_ptr<Inbox> inbox);
     std::vector<std::string> texts_on(const std::string& topic) const;
 
