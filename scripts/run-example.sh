@@ -1,19 +1,27 @@
 #!/usr/bin/env bash
-# Runs an example as a test: it must exit 0 and print lines that match, in order.
+# Runs an example as a test: it must exit as expected and print lines that match, in order.
 set -euo pipefail
 
-usage='usage: scripts/run-example.sh [--broker] [--with PROGRAM]... [--expect REGEX]... -- PROGRAM [ARGUMENT...]
-  --broker  start a nats-server on a free port for the time of the run, and set NATS_URL
-  --with    a program to run beside it, ended with SIGTERM afterwards; it must then exit 0'
+usage='usage: scripts/run-example.sh [--broker] [--with PROGRAM]... [--expect REGEX]... [--exit CODE] [--stdin FILE]
+       -- PROGRAM [ARGUMENT...]
+  --broker  start a nats-server on a free port for the time of the run, and set NATS_URL; an argument @NATS_URL@
+            stands for its address
+  --with    a program to run beside it, ended with SIGTERM afterwards; it must then exit 0
+  --exit    the exit code that is right; 0 by default
+  --stdin   what it reads from standard input; nothing by default'
 
 broker=false
 companions=()
 expected=()
+right_code=0
+input=/dev/null
 while [[ $# -gt 0 ]]; do
     case "$1" in
         --broker) broker=true; shift ;;
         --with) companions+=("$2"); shift 2 ;;
         --expect) expected+=("$2"); shift 2 ;;
+        --exit) right_code=$2; shift 2 ;;
+        --stdin) input=$2; shift 2 ;;
         --) shift; break ;;
         -h | --help) echo "$usage"; exit 0 ;;
         *) echo "$usage" >&2; exit 2 ;;
@@ -25,7 +33,10 @@ dir=$(mktemp -d)
 server=
 running=()
 cleanup() {
-    for pid in "${running[@]}" $server; do kill -9 "$pid" 2>/dev/null || true; done
+    for pid in "${running[@]}" $server; do
+        kill -9 "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true # the shell would say that it was killed
+    done
     rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -50,6 +61,7 @@ if $broker; then
     done
     [[ -n $url ]] || fail "nats-server did not start"
     export NATS_URL=$url
+    set -- "${@//@NATS_URL@/$url}"
 fi
 
 for program in "${companions[@]}"; do
@@ -59,8 +71,8 @@ done
 
 output="$dir/$(basename "$1").out"
 code=0
-"$@" >"$output" 2>&1 </dev/null || code=$?
-[[ $code -eq 0 ]] || fail "$(basename "$1") exited with $code"
+"$@" >"$output" 2>&1 <"$input" || code=$?
+[[ $code -eq $right_code ]] || fail "$(basename "$1") exited with $code"
 
 for pid in "${running[@]}"; do
     kill -TERM "$pid" 2>/dev/null || fail "a program beside it ended too early"

@@ -47,14 +47,21 @@ NodeRuntime::NodeRuntime(Node& n, Service& s, std::string i, NodeOptions o)
         outputs.push_back(std::make_unique<Output>(*this, output));
 }
 
-NodeRuntime::~NodeRuntime() { mailbox_->close(); }
+// A loop that still waits is told to end, and touches nothing of the node any more.
+NodeRuntime::~NodeRuntime() {
+    stop_intake();
+    mailbox_->discard();
+}
 
 // --- The loop ------------------------------------------------------------------------------------------------
 
 void NodeRuntime::begin_loop(const asio::any_io_executor& executor) {
     executor_ = without_tag(executor);
     loop_runs_ = true;
-    asio::co_spawn(with_tag(executor_, this), loop(), [this](std::exception_ptr) { loop_ended(); });
+    asio::co_spawn(with_tag(executor_, this), loop(), [this](std::exception_ptr, bool node_lives) {
+        if (node_lives)
+            loop_ended();
+    });
 }
 
 void NodeRuntime::loop_ended() noexcept {
@@ -67,7 +74,9 @@ void NodeRuntime::loop_ended() noexcept {
         done->finish();
 }
 
-Task<> NodeRuntime::loop() {
+// False when the node is gone.
+Task<bool> NodeRuntime::loop() {
+    const auto mailbox = mailbox_;
     int handled = 0;
     while (lifecycle != NodeState::destroyed) {
         if (auto control = mailbox_->pop_control()) {
@@ -83,10 +92,11 @@ Task<> NodeRuntime::loop() {
             for (const auto& input : inputs)
                 input->compact_latest();
             service.runtime_->became_idle();
-            if (!co_await mailbox_->wait())
-                co_return;
+            if (!co_await mailbox->wait())
+                co_return false;
         }
     }
+    co_return true;
 }
 
 Task<> NodeRuntime::handle(fluxmq::Mailbox::Delivery delivery) {

@@ -70,7 +70,7 @@ public:
 private:
     void begin_loop(const boost::asio::any_io_executor& executor);
     void loop_ended() noexcept;
-    Task<> loop();
+    Task<bool> loop();
     Task<> handle(fluxmq::Mailbox::Delivery delivery);
     Task<> hand_to(Input::Route& route, Message message);
 

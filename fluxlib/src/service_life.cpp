@@ -68,10 +68,11 @@ ServiceRuntime::ServiceRuntime(Service& s, std::string i, ServiceOptions o)
       logger{options.logger ? options.logger : child_logger(*spdlog::default_logger(), id)},
       state{options.state ? *options.state : StateSlice{}}, mailbox_{fluxmq::Mailbox::create()} {}
 
+// Loops that still wait are told to end, and touch nothing of the service any more.
 ServiceRuntime::~ServiceRuntime() {
-    mailbox_->close();
+    mailbox_->discard();
     for (const auto& entry : entries_)
-        entry->queue->close();
+        entry->queue->discard();
     if (transport)
         transport->on_event({});
 }
@@ -97,10 +98,7 @@ Task<> ServiceRuntime::run() {
     send_status(status->starting());
     co_await subscribe_commands();
     loop_runs_ = true;
-    asio::co_spawn(executor_, loop(), [this](std::exception_ptr) {
-        loop_runs_ = false;
-        loop_done_.notify();
-    });
+    asio::co_spawn(executor_, loop(), [done = loop_done_](std::exception_ptr) { done->notify(); });
     send_status(status->connected());
     co_await guarded("on_connected", {}, service.on_connected());
     if (!asks_manager()) {
@@ -180,7 +178,8 @@ void ServiceRuntime::ask_for_config() {
 }
 
 void ServiceRuntime::connection_changed(const fluxmq::ConnectionEvent& event) {
-    logger->info("{}: {}", to_string(event.state), event.detail);
+    const bool trouble = event.state == fluxmq::ConnectionState::error;
+    logger->log(trouble ? spdlog::level::warn : spdlog::level::info, "{}: {}", to_string(event.state), event.detail);
     if (event.state == fluxmq::ConnectionState::closed && running_ && !ending_) {
         logger->error("the transport has closed: the service ends");
         shutdown();
@@ -200,10 +199,11 @@ void ServiceRuntime::connection_changed(const fluxmq::ConnectionEvent& event) {
 // --- The command loop ----------------------------------------------------------------------------------------
 
 Task<> ServiceRuntime::loop() {
-    while (co_await mailbox_->wait()) {
-        if (auto control = mailbox_->pop_control()) {
+    const auto mailbox = mailbox_; // outlives a service that is destroyed while this waits
+    while (co_await mailbox->wait()) {
+        if (auto control = mailbox->pop_control()) {
             co_await (*control)();
-        } else if (auto delivery = mailbox_->pop_message()) {
+        } else if (auto delivery = mailbox->pop_message()) {
             const auto& command = *static_cast<const Command*>(delivery->user);
             std::string name{delivery->message.topic()};
             auto call = (this->*command.hook)(std::move(delivery->message));
@@ -354,7 +354,7 @@ Task<> ServiceRuntime::end(ExitReport& report) {
     mailbox_->post([this] { return guarded("on_shutdown", {}, service.on_shutdown(signal_)); });
     mailbox_->close();
     if (loop_runs_)
-        co_await loop_done_.wait();
+        co_await loop_done_->wait();
 
     co_await drain(report);
     report.account = account();

@@ -153,7 +153,8 @@ private:
     struct Signals;
     std::shared_ptr<Signals> signals_;
     fluxmq::Wakeup end_; // shutdown() or a signal
-    fluxmq::Wakeup loop_done_;
+    // Shared with the loop's end, which may come after that of the service.
+    std::shared_ptr<fluxmq::Wakeup> loop_done_ = std::make_shared<fluxmq::Wakeup>();
     fluxmq::Wakeup idle_; // while settling: something became idle
     bool settling_ = false;
     bool cut_short_ = false;

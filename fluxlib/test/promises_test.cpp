@@ -96,7 +96,13 @@ TEST(promises, a_connect_before_run_is_the_only_connection) {
     fluxmq::testing::NatsServer server{{.config = "max_connections: 1\n"}};
     const auto app = [&]() -> Task<> {
         auto transport = std::make_shared<fluxmq::Nats>();
-        co_await transport->connect(server.url());
+        while (!transport->connected()) {
+            try {
+                co_await transport->connect(server.url());
+            } catch (const Error&) {
+                // The server still counts the connection that found it ready.
+            }
+        }
         ServiceOptions options;
         options.handle_signals = false;
         Service service{"svc", options};

@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
 
@@ -100,6 +101,28 @@ TEST(shutdown, a_signal_ends_wait_with_a_drained_shutdown) {
         EXPECT_EQ(log.count("n on_stop"), 1u);
         EXPECT_EQ(log.count("n on_destroy"), 1u);
     }
+}
+
+TEST_P(ShutdownOn, a_service_that_is_destroyed_without_wait_leaves_nothing_that_runs) {
+    mesh.run([&]() -> Task<> {
+        const auto transport = co_await mesh.connect();
+        {
+            RecordingService service{"svc", mesh.options(), log};
+            service.attach(transport);
+            service.append_node(std::make_unique<Recorder>(service, "n", stage("a", "b"), log));
+            co_await service.subscribe_handler("a", [&](const Message&) { log.add("handler"); });
+            co_await service.run();
+            log.clear();
+            for (int i = 0; i < 10; ++i)
+                service.publish("a", "waits in the mailboxes");
+            service.node("n").set_status("changed");
+        }
+        co_await transport->flush();
+        for (int turn = 0; turn < 10; ++turn)
+            co_await boost::asio::post(boost::asio::use_awaitable);
+        EXPECT_THAT(log.lines(), ElementsAre());
+        co_await transport->close();
+    }());
 }
 
 // A node that waits for ever in a hook.

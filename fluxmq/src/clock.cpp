@@ -7,6 +7,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <utility>
+
 namespace fluxmq {
 
 namespace {
@@ -30,8 +32,9 @@ private:
             auto shared = std::make_shared<std::function<void()>>(std::move(call));
             call_ = shared;
             timer_.async_wait([shared = std::move(shared)](boost::system::error_code failed) {
-                if (!failed && *shared)
-                    (*shared)();
+                // Moved out first: the call may destroy or replace its own Timer.
+                if (const auto due = failed ? nullptr : std::exchange(*shared, nullptr))
+                    due();
             });
         }
 

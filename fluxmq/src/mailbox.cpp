@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <list>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace fluxmq {
@@ -29,6 +30,7 @@ struct Inlet::Part {
     MailboxCounters counters;
     std::uint64_t unreported_failures = 0;
     std::vector<std::function<void()>> waiting; // for room
+    std::size_t refused_bytes = 0;              // the largest message that was refused and waits for room
 };
 
 // The messages lie in one growing table of slots, each linked into the order of arrival and into the order of
@@ -118,14 +120,32 @@ struct Mailbox::State {
         return message;
     }
 
+    // What `part` has waiting, for its caller to destroy after the lock.
+    void drop_all(Inlet::Part& part, std::vector<Message>& dropped) {
+        while (part.head != none) {
+            dropped.push_back(remove_oldest(part));
+            ++part.counters.dropped.closed;
+        }
+    }
+
     static bool fits(const Inlet::Part& part, std::size_t bytes) noexcept {
         return part.counters.pending == 0 || (part.counters.pending < part.limits.messages &&
                                               part.counters.pending_bytes + bytes <= part.limits.bytes);
     }
 
-    // Publishers that wait are let in again when half of it is free, not for every single message.
+    // Publishers that wait are let in again when half of it is free, not for every single message, and when
+    // what was refused fits: otherwise they would come in vain, again and again.
     static bool has_room(const Inlet::Part& part) noexcept {
-        return part.gate != Inlet::Gate::open || part.counters.pending <= part.limits.messages / 2;
+        return part.gate != Inlet::Gate::open || part.counters.pending == 0 ||
+               (part.counters.pending <= part.limits.messages / 2 &&
+                part.counters.pending_bytes + std::max(part.refused_bytes, part.limits.bytes / 2) <=
+                    part.limits.bytes);
+    }
+
+    // Those who wait for room, to be called without the lock.
+    static std::vector<std::function<void()>> take_waiting(Inlet::Part& part) noexcept {
+        part.refused_bytes = 0;
+        return std::exchange(part.waiting, {});
     }
 };
 
@@ -192,7 +212,7 @@ std::optional<Mailbox::Delivery> Mailbox::pop_message() {
         delivery.emplace(state_->remove_oldest(part), part.user);
         ++part.counters.delivered;
         if (!part.waiting.empty() && State::has_room(part))
-            resumed.swap(part.waiting);
+            resumed = State::take_waiting(part);
     }
     call_all(resumed);
     return delivery;
@@ -220,14 +240,23 @@ void Mailbox::close() noexcept {
             return;
         for (auto* part : state_->parts) {
             part->gate = Inlet::Gate::closed;
-            resumed.insert(resumed.end(), std::make_move_iterator(part->waiting.begin()),
-                           std::make_move_iterator(part->waiting.end()));
-            part->waiting.clear();
+            for (auto& call : State::take_waiting(*part))
+                resumed.push_back(std::move(call));
         }
         state_->reader_waits = false;
     }
     state_->wakeup.notify();
     call_all(resumed);
+}
+
+void Mailbox::discard() noexcept {
+    close();
+    std::list<Control> control; // destroyed after the lock
+    std::vector<Message> dropped;
+    const std::lock_guard lock{state_->mutex};
+    control.swap(state_->control);
+    for (auto* part : state_->parts)
+        state_->drop_all(*part, dropped);
 }
 
 MailboxCounters Mailbox::counters() const {
@@ -264,7 +293,9 @@ bool Inlet::offer(Message&& message) noexcept {
         const auto bytes = state.cost_of(*part_, message);
         if (!Mailbox::State::fits(*part_, bytes)) {
             switch (part_->limits.overflow) {
-            case Overflow::block: return false;
+            case Overflow::block:
+                part_->refused_bytes = std::max(part_->refused_bytes, bytes);
+                return false;
             case Overflow::drop_newest:
                 ++counters.received;
                 ++counters.dropped.newest;
@@ -309,14 +340,14 @@ void Inlet::set_gate(Gate gate) noexcept {
     std::vector<Message> dropped;
     {
         const std::lock_guard lock{state.mutex};
-        part_->gate = state.closed ? Gate::closed : gate;
-        if (part_->gate == Gate::open)
+        if (gate == Gate::open) {
+            if (!state.closed)
+                part_->gate = gate;
             return;
-        while (part_->head != none) {
-            dropped.push_back(state.remove_oldest(*part_));
-            ++part_->counters.dropped.closed;
         }
-        resumed.swap(part_->waiting);
+        part_->gate = state.closed ? Gate::closed : gate;
+        state.drop_all(*part_, dropped);
+        resumed = Mailbox::State::take_waiting(*part_);
     }
     call_all(resumed);
 }

@@ -85,7 +85,8 @@ Task<Message> RequestTable::Call::answer(std::string topic, std::chrono::millise
     const auto timer = table_->clock_->call_at(table_->clock_->now() + timeout, executor, expire);
     co_await pending_->wakeup.wait();
     if (pending_->failure)
-        throw Error{pending_->failure->kind(), pending_->failure->detail(), topic};
+        throw Error{pending_->failure->kind(), pending_->failure->detail(), topic,
+                    pending_->failure->broker_text()};
     if (pending_->answer->status() == no_responders_status)
         throw Error{errc::no_responders, "nobody listens", topic};
     co_return std::move(*pending_->answer);

@@ -31,6 +31,8 @@ public:
 
     /// Lets get() end once it is empty. Idempotent.
     void close() noexcept { mailbox_->close(); }
+    /// The same, and drops what waits.
+    void discard() noexcept { mailbox_->discard(); }
 
 private:
     std::shared_ptr<fluxmq::Mailbox> mailbox_;

@@ -54,7 +54,8 @@ struct ServiceOptions {
 /// A process on a broker: it holds nodes, and lets a manager configure, start and stop them.
 ///
 /// It lives on the event loop that awaits run(). Derive and override hooks for other reactions; hooks of the
-/// service never overlap. Thread safety: publish, respond, send_status, shutdown: any thread; the rest: the
+/// service never overlap. Destroy it when wait() has returned; before that, only while no hook is suspended in
+/// an operation. Thread safety: publish, respond, send_status, shutdown: any thread; the rest: the
 /// event loop.
 class Service {
 public:

@@ -69,6 +69,9 @@ public:
     /// Takes nothing in from now on; what waits can still be popped. Idempotent.
     void close() noexcept;
 
+    /// Closes, and drops what waits: messages, counted as Drops::closed, and functions. For a reader that is gone.
+    void discard() noexcept;
+
     /// Of all inlets, the closed ones included.
     MailboxCounters counters() const;
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace fluxmq {
 
@@ -18,20 +19,24 @@ constexpr std::uint32_t ended_bit = std::uint32_t{1} << 31;
 
 } // namespace
 
-Target::Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options)
+Target::Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options,
+               std::shared_ptr<Received> received)
     : pattern_{std::move(pattern)}, queue_{options.queue}, receiver_{std::move(receiver)},
+      received_{std::move(received)},
       limited_{options.max_messages != 0}, remaining_{static_cast<std::int64_t>(options.max_messages)} {}
 
 Target::Offered Target::offer(Message& message) noexcept {
     auto result = Offered::ended;
     if (!(offers_.fetch_add(1, std::memory_order_acquire) & ended_bit)) {
+        const auto bytes = message.payload().size();
         const bool within = !limited_ || remaining_.fetch_sub(1, std::memory_order_relaxed) > 0;
-        if (within && receiver_->offer(std::move(message))) {
-            result = Offered::taken;
-        } else if (within) {
-            result = Offered::full;
-            if (limited_)
-                remaining_.fetch_add(1, std::memory_order_relaxed);
+        if (within)
+            result = receiver_->offer(std::move(message)) ? Offered::taken : Offered::full;
+        if (result == Offered::taken) {
+            received_->messages.fetch_add(1, std::memory_order_relaxed);
+            received_->bytes.fetch_add(bytes, std::memory_order_relaxed);
+        } else if (limited_) {
+            remaining_.fetch_add(1, std::memory_order_relaxed);
         }
     }
     offers_.fetch_sub(1, std::memory_order_release);
@@ -42,6 +47,36 @@ void Target::end() noexcept {
     offers_.fetch_or(ended_bit, std::memory_order_acq_rel);
     while (offers_.load(std::memory_order_acquire) != ended_bit)
         std::this_thread::yield(); // an offer only queues: it is over in no time
+    resume_blocked();
+}
+
+void Target::when_ready(std::function<void()> resume) {
+    bool ended = false;
+    bool asked = false;
+    {
+        const std::lock_guard lock{mutex_};
+        blocked_.push_back(std::move(resume));
+        ended = offers_.load(std::memory_order_acquire) & ended_bit;
+        asked = std::exchange(asked_, true);
+    }
+    if (ended)
+        resume_blocked();
+    else if (!asked)
+        receiver_->when_ready([weak = weak_from_this()] {
+            if (const auto self = weak.lock())
+                self->resume_blocked();
+        });
+}
+
+void Target::resume_blocked() {
+    std::vector<std::function<void()>> resumed;
+    {
+        const std::lock_guard lock{mutex_};
+        asked_ = false;
+        resumed.swap(blocked_);
+    }
+    for (const auto& resume : resumed)
+        resume();
 }
 
 } // namespace inproc
@@ -59,13 +94,18 @@ constexpr std::size_t max_routes = 16'384;
 void InProcBus::Core::add(const std::shared_ptr<Target>& target) {
     const std::unique_lock lock{mutex_};
     tree_.insert(target->pattern(), target);
-    routes_.clear();
+    forget_routes(target->pattern());
 }
 
 void InProcBus::Core::remove(const std::shared_ptr<Target>& target) noexcept {
     const std::unique_lock lock{mutex_};
     tree_.erase(target->pattern(), target);
-    routes_.clear();
+    forget_routes(target->pattern());
+}
+
+// Only those that change: queue groups of the others keep their turns.
+void InProcBus::Core::forget_routes(std::string_view pattern) noexcept {
+    std::erase_if(routes_, [&](const auto& entry) { return matches(pattern, entry.first); });
 }
 
 std::shared_ptr<const Route> InProcBus::Core::route(std::string_view topic) {

@@ -6,7 +6,9 @@
 #include "subject_tree.hpp"
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -15,20 +17,30 @@
 
 namespace fluxmq::inproc {
 
-/// One subscription of one connection.
-class Target {
+/// What the receivers of one connection took.
+struct Received {
+    std::atomic<std::uint64_t> messages{0};
+    std::atomic<std::uint64_t> bytes{0};
+};
+
+/// One subscription of one connection. Thread safety: all members.
+class Target : public std::enable_shared_from_this<Target> {
 public:
-    Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options);
+    Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options,
+           std::shared_ptr<Received> received);
 
     const std::string& pattern() const noexcept { return pattern_; }
     const std::string& queue() const noexcept { return queue_; }
-    Receiver& receiver() const noexcept { return *receiver_; }
 
     enum class Offered { taken, full, ended };
 
     /// Offers `message` to the receiver. After the last message of a limited subscription, and after end(),
     /// says `ended`.
     Offered offer(Message& message) noexcept;
+
+    /// After a `full`: calls `resume` once, on any thread, when the receiver has room again or the target has
+    /// ended.
+    void when_ready(std::function<void()> resume);
 
     /// After it returns, no offer runs any more.
     void end() noexcept;
@@ -37,13 +49,20 @@ public:
     bool exhausted() const noexcept { return limited_ && remaining_.load(std::memory_order_relaxed) <= 0; }
 
 private:
+    void resume_blocked();
+
     const std::string pattern_;
     const std::string queue_;
     const std::shared_ptr<Receiver> receiver_;
+    const std::shared_ptr<Received> received_;
     const bool limited_;
     std::atomic<std::int64_t> remaining_;
     // Offers that run now, and a bit that says no more of them: what lets end() wait for the last one.
     std::atomic<std::uint32_t> offers_{0};
+
+    std::mutex mutex_;                           // guards what follows
+    std::vector<std::function<void()>> blocked_; // publishers that wait for room
+    bool asked_ = false;                         // the receiver will tell when it has some
 };
 
 /// Where messages of one topic go: everyone who subscribed alone, and one member of each queue group.
@@ -89,6 +108,7 @@ private:
     };
 
     std::shared_ptr<const inproc::Route> make_route(std::string_view topic) const;
+    void forget_routes(std::string_view pattern) noexcept;
 
     std::shared_mutex mutex_;
     inproc::SubjectTree<std::shared_ptr<inproc::Target>> tree_;

@@ -50,14 +50,16 @@ void InProc::Connection::connect() {
 void InProc::Connection::close() noexcept {
     if (state_.exchange(State::closed) == State::closed)
         return;
+    // All of it goes without the lock: a receiver that goes with its target lets its publishers go on.
     std::map<std::uint64_t, std::shared_ptr<Target>> targets;
+    std::map<Target*, Backlog> backlogs;
     Subscription inbox;
     {
         const std::lock_guard lock{mutex_};
         targets.swap(targets_);
         inbox = std::move(inbox_);
         lost_ += waiting_.exchange(0);
-        backlogs_.clear();
+        backlogs.swap(backlogs_);
         wake_flushers();
     }
     for (const auto& [id, target] : targets) {
@@ -117,6 +119,14 @@ void InProc::Connection::send(const inproc::Route& route, Message message) {
         deliver(route.everyone.back(), std::move(message));
 }
 
+// Offers unless messages wait already, which go first.
+InProc::Connection::Target::Offered InProc::Connection::offer(Target& target, Message& message) {
+    if (waiting_.load(std::memory_order_relaxed) == 0)
+        return target.offer(message);
+    const std::lock_guard lock{mutex_};
+    return backlogs_.contains(&target) ? Target::Offered::full : target.offer(message);
+}
+
 // Members take turns; one that is full or gone is passed over while another can take the message.
 void InProc::Connection::deliver_to_group(const inproc::Route::Group& group, Message message) {
     const auto count = group.members.size();
@@ -124,11 +134,8 @@ void InProc::Connection::deliver_to_group(const inproc::Route::Group& group, Mes
     const std::shared_ptr<Target>* full = nullptr;
     for (std::size_t i = 0; i < count; ++i) {
         const auto& member = group.members[(first + i) % count];
-        const auto bytes = message.payload().size();
-        switch (waiting_.load(std::memory_order_relaxed) ? Target::Offered::full : member->offer(message)) {
+        switch (offer(*member, message)) {
         case Target::Offered::taken:
-            received_.fetch_add(1, std::memory_order_relaxed);
-            received_bytes_.fetch_add(bytes, std::memory_order_relaxed);
             if (member->exhausted())
                 core_->remove(member);
             return;
@@ -144,12 +151,11 @@ void InProc::Connection::deliver_to_group(const inproc::Route::Group& group, Mes
 }
 
 void InProc::Connection::deliver(const std::shared_ptr<Target>& target, Message message) {
-    const auto bytes = message.payload().size();
     auto offered = Target::Offered::full;
     if (waiting_.load(std::memory_order_relaxed) == 0)
         offered = target->offer(message);
     if (offered == Target::Offered::full) {
-        const std::unique_lock lock{mutex_};
+        const std::lock_guard lock{mutex_};
         const bool behind = backlogs_.contains(target.get());
         if (!behind)
             offered = target->offer(message);
@@ -162,54 +168,48 @@ void InProc::Connection::deliver(const std::shared_ptr<Target>& target, Message 
         if (behind)
             return;
     }
-    if (offered == Target::Offered::taken) {
-        received_.fetch_add(1, std::memory_order_relaxed);
-        received_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-        if (target->exhausted())
-            core_->remove(target);
-    } else if (offered == Target::Offered::full) {
-        target->receiver().when_ready([weak = weak_from_this(), key = target.get()] {
-            if (const auto self = weak.lock())
-                self->retry(key);
-        });
-    }
+    if (offered == Target::Offered::full)
+        resume_when_ready(*target);
+    else if (target->exhausted())
+        core_->remove(target);
+}
+
+void InProc::Connection::resume_when_ready(Target& target) {
+    target.when_ready([weak = weak_from_this(), key = &target] {
+        if (const auto self = weak.lock())
+            self->retry(key);
+    });
 }
 
 // The receiver of `key` has room again. The backlog, when it is still there, keeps its target alive.
 void InProc::Connection::retry(Target* key) {
-    std::shared_ptr<Target> still_full;
+    std::shared_ptr<Target> target; // may be the last to hold its receiver, so it must outlive the lock
+    bool empty = false;
     {
         const std::lock_guard lock{mutex_};
         const auto found = backlogs_.find(key);
         if (found == backlogs_.end())
             return;
-        auto& backlog = found->second;
-        while (!backlog.entries.empty()) {
-            auto& message = backlog.entries.front().message;
-            const auto bytes = message.payload().size();
-            const auto offered = backlog.target->offer(message);
+        target = found->second.target;
+        auto& entries = found->second.entries;
+        while (!entries.empty()) {
+            const auto offered = target->offer(entries.front().message);
             if (offered == Target::Offered::full)
                 break;
-            if (offered == Target::Offered::taken) {
-                received_.fetch_add(1, std::memory_order_relaxed);
-                received_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-            } else {
+            if (offered == Target::Offered::ended)
                 lost_.fetch_add(1, std::memory_order_relaxed);
-            }
-            backlog.entries.pop_front();
+            entries.pop_front();
             waiting_.fetch_sub(1, std::memory_order_relaxed);
         }
-        if (backlog.entries.empty())
+        empty = entries.empty();
+        if (empty)
             backlogs_.erase(found);
-        else
-            still_full = backlog.target;
         wake_flushers();
     }
-    if (still_full)
-        still_full->receiver().when_ready([weak = weak_from_this(), key] {
-            if (const auto self = weak.lock())
-                self->retry(key);
-        });
+    if (!empty)
+        resume_when_ready(*target);
+    else if (target->exhausted())
+        core_->remove(target);
 }
 
 Subscription InProc::Connection::subscribe(std::string pattern, std::shared_ptr<Receiver> receiver,
@@ -218,13 +218,11 @@ Subscription InProc::Connection::subscribe(std::string pattern, std::shared_ptr<
     check_subscribe(pattern);
     if (!options.queue.empty())
         check_publish(options.queue);
-    auto target = std::make_shared<Target>(std::move(pattern), std::move(receiver), options);
-    std::uint64_t id = 0;
-    {
-        const std::lock_guard lock{mutex_};
-        id = ++last_id_;
-        targets_.emplace(id, target);
-    }
+    const auto target = std::make_shared<Target>(std::move(pattern), std::move(receiver), options, received_);
+    const std::lock_guard lock{mutex_};
+    check_open(target->pattern()); // close() may have taken away all targets meanwhile
+    const auto id = ++last_id_;
+    targets_.emplace(id, target);
     core_->add(target);
     return Subscription{weak_from_this(), id};
 }
@@ -282,6 +280,12 @@ void InProc::Connection::wake_flushers() noexcept {
     });
 }
 
+// Whether it was still there: its messages wait on.
+bool InProc::Connection::leave_flushers(const std::shared_ptr<Wakeup>& wakeup) noexcept {
+    const std::lock_guard lock{mutex_};
+    return std::erase_if(flushers_, [&](const Flusher& flusher) { return flusher.wakeup == wakeup; }) != 0;
+}
+
 Task<> InProc::Connection::flush(std::chrono::milliseconds timeout) {
     check_open({});
     const auto wakeup = std::make_shared<Wakeup>();
@@ -292,23 +296,24 @@ Task<> InProc::Connection::flush(std::chrono::milliseconds timeout) {
         flushers_.push_back({last_number_, wakeup});
     }
     const auto executor = co_await boost::asio::this_coro::executor;
-    auto expired = std::make_shared<bool>(false);
-    const auto expire = [expired, weak = std::weak_ptr{wakeup}] {
-        *expired = true;
+    const auto expire = [weak = std::weak_ptr{wakeup}] {
         if (const auto waiting = weak.lock())
             waiting->notify();
     };
     const auto& clock = core_->options.clock;
     const auto timer = clock->call_at(clock->now() + timeout, executor, expire);
-    co_await wakeup->wait();
+    try {
+        co_await wakeup->wait();
+    } catch (...) {
+        leave_flushers(wakeup);
+        throw;
+    }
+    const bool expired = leave_flushers(wakeup);
     if (state_ == State::closed)
         throw Error{errc::closed, "the transport was closed"};
-    if (*expired) {
-        const std::lock_guard lock{mutex_};
-        std::erase_if(flushers_, [&](const Flusher& flusher) { return flusher.wakeup == wakeup; });
+    if (expired)
         throw Error{errc::timeout, std::to_string(waiting_.load()) + " messages still wait for room after " +
                                        std::to_string(timeout.count()) + " ms"};
-    }
 }
 
 void InProc::Connection::on_event(std::function<void(const ConnectionEvent&)> handler) {
@@ -330,8 +335,8 @@ TransportCounters InProc::Connection::counters() const {
     TransportCounters counters;
     counters.published = published_;
     counters.published_bytes = published_bytes_;
-    counters.received = received_;
-    counters.received_bytes = received_bytes_;
+    counters.received = received_->messages;
+    counters.received_bytes = received_->bytes;
     counters.rejected = rejected_;
     counters.lost = lost_;
     counters.pending = waiting_;

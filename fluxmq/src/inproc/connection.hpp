@@ -53,16 +53,19 @@ private:
     void check_open(std::string_view topic) const;
     void send(const inproc::Route& route, Message message);
     void deliver(const std::shared_ptr<Target>& target, Message message);
+    Target::Offered offer(Target& target, Message& message);
+    void resume_when_ready(Target& target);
     void deliver_to_group(const inproc::Route::Group& group, Message message);
     void retry(Target* key);
-    void drop_backlog(Target* key) noexcept;
     void wake_flushers() noexcept;
+    bool leave_flushers(const std::shared_ptr<Wakeup>& wakeup) noexcept;
     std::uint64_t oldest_waiting() const noexcept;
     void open_inbox();
     void emit(ConnectionState state, std::string detail);
 
     const std::shared_ptr<InProcBus::Core> core_;
     const std::shared_ptr<RequestTable> requests_;
+    const std::shared_ptr<inproc::Received> received_ = std::make_shared<inproc::Received>();
     std::atomic<State> state_{State::fresh};
 
     mutable std::mutex mutex_; // guards what follows
@@ -81,8 +84,6 @@ private:
     std::atomic<std::uint64_t> waiting_{0}; // messages in all backlogs
     std::atomic<std::uint64_t> published_{0};
     std::atomic<std::uint64_t> published_bytes_{0};
-    std::atomic<std::uint64_t> received_{0};
-    std::atomic<std::uint64_t> received_bytes_{0};
     std::atomic<std::uint64_t> rejected_{0};
     std::atomic<std::uint64_t> lost_{0};
 };

@@ -160,6 +160,7 @@ TEST_F(InProcTest, max_messages_counts_what_was_taken_and_not_what_had_to_wait) 
         got.emplace_back(sink.pop().text());
     EXPECT_THAT(got, ElementsAre("1", "2", "3"));
     EXPECT_EQ(transport->counters().pending, 0u);
+    EXPECT_EQ(kind_of([&] { loop.run(transport->request("a", "")); }), errc::no_responders);
 }
 
 // --- queue groups --------------------------------------------------------------------------------------------

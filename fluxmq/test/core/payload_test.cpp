@@ -98,25 +98,25 @@ TEST(Payload, described_structs_and_enums_are_json) {
 
 TEST(Payload, own_does_not_copy_owned_bytes) {
     const auto bytes = Bytes::copy("owned");
-    EXPECT_TRUE(Payload{bytes}.own().shares_storage_with(bytes));
+    EXPECT_TRUE(Payload(bytes).own().shares_storage_with(bytes));
     const Payload json{{"k", 1}};
     EXPECT_EQ(json.own().data(), json.view().data());
 }
 
 TEST(Payload, own_copies_what_it_only_refers_to) {
     std::string text = "borrowed";
-    const Payload payload{text};
+    const Payload payload(text); // with braces it would be a JSON array
     EXPECT_EQ(payload.view().data(), text.data());
     const auto owned = payload.own();
     text.assign(text.size(), 'x');
     EXPECT_EQ(owned.view(), "borrowed");
-    EXPECT_TRUE(Payload{""}.own().empty());
+    EXPECT_TRUE(Payload("").own().empty());
     EXPECT_TRUE(Payload{}.own().empty());
 }
 
 TEST(Payload, own_keeps_a_slice_a_slice) {
     const auto all = Bytes::copy("hello world");
-    const auto owned = Payload{all.slice(6)}.own();
+    const auto owned = Payload(all.slice(6)).own();
     EXPECT_EQ(owned.view(), "world");
     EXPECT_TRUE(owned.shares_storage_with(all));
 }

@@ -52,7 +52,9 @@ private:
 
 VirtualClock::VirtualClock() : calls_{std::make_shared<Calls>()} {}
 
-VirtualClock::~VirtualClock() {
+VirtualClock::~VirtualClock() { drop_calls(); }
+
+void VirtualClock::drop_calls() noexcept {
     // Calls may own coroutines that own Timers of this clock.
     std::map<Calls::Key, Calls::Entry> entries;
     const std::lock_guard lock{calls_->mutex};
@@ -91,8 +93,9 @@ void VirtualClock::advance_to(time_point when) {
     }
     for (auto& entry : due)
         boost::asio::post(entry.executor, [call = std::move(entry.call)] {
-            if (*call)
-                (*call)();
+            // Moved out first: the call may destroy or replace its own Timer.
+            if (const auto due = std::exchange(*call, nullptr))
+                due();
         });
 }
 

@@ -10,6 +10,8 @@ namespace fluxmq::testing {
 
 VirtualLoop::VirtualLoop() : clock_{std::make_shared<VirtualClock>()} {}
 
+VirtualLoop::~VirtualLoop() { clock_->drop_calls(); }
+
 void VirtualLoop::rethrow() {
     if (const auto failure = std::exchange(failure_, nullptr))
         std::rethrow_exception(failure);
@@ -23,15 +25,15 @@ void VirtualLoop::spawn(Task<> task) {
 }
 
 void VirtualLoop::run_to_end(Task<> task) {
-    bool done = false;
-    boost::asio::co_spawn(context_, std::move(task), [&](std::exception_ptr thrown) {
-        done = true;
+    const auto done = std::make_shared<bool>(false);
+    boost::asio::co_spawn(context_, std::move(task), [this, done](std::exception_ptr thrown) {
+        *done = true;
         if (thrown)
             failure_ = thrown;
     });
     for (;;) {
         settle();
-        if (done)
+        if (*done)
             return;
         const auto next = clock_->next();
         if (!next)

@@ -25,6 +25,9 @@ public:
     /// Moves to `when`, never back, and hands the calls that are due by then to their executors.
     void advance_to(time_point when);
 
+    /// Destroys every pending call, and the coroutines that they own, without running it.
+    void drop_calls() noexcept;
+
 private:
     class Call;
     struct Calls;

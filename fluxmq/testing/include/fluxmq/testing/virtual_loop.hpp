@@ -17,6 +17,10 @@ namespace fluxmq::testing {
 class VirtualLoop {
 public:
     VirtualLoop();
+    /// Destroys the tasks that still sleep, also when somebody else keeps the clock.
+    ~VirtualLoop();
+    VirtualLoop(const VirtualLoop&) = delete;
+    VirtualLoop& operator=(const VirtualLoop&) = delete;
 
     const std::shared_ptr<VirtualClock>& clock() const noexcept { return clock_; }
     boost::asio::io_context& context() noexcept { return context_; }
@@ -26,11 +30,12 @@ public:
     /// Throws std::logic_error when it can never end: nothing is ready and no call is pending.
     template <class T>
     T run(Task<T> task) {
-        std::optional<T> result;
-        run_to_end([](Task<T> inner, std::optional<T>& out) -> Task<> {
-            out.emplace(co_await std::move(inner));
+        // Shared with the task, which lives on when something else ends this run.
+        const auto result = std::make_shared<std::optional<T>>();
+        run_to_end([](Task<T> inner, std::shared_ptr<std::optional<T>> out) -> Task<> {
+            out->emplace(co_await std::move(inner));
         }(std::move(task), result));
-        return std::move(*result);
+        return std::move(**result);
     }
     void run(Task<> task) { run_to_end(std::move(task)); }
 

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+// docs/protocol.md says what the code does.
+#include "pages.hpp"
+
+#include "service_runtime.hpp"
+
+#include <fluxlib/service.hpp>
+#include <fluxmq/error.hpp>
+#include <fluxmq/inproc.hpp>
+#include <fluxmq/testing/virtual_loop.hpp>
+
+#include <boost/json/parse.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+#include <set>
+
+namespace fluxlib::test {
+namespace {
+
+namespace json = boost::json;
+using fluxmq::Error;
+using fluxmq::Topic;
+using ::testing::HasSubstr;
+
+using Names = std::set<std::string>;
+
+const std::string& page() {
+    static const std::string text = read_file("docs/protocol.md");
+    return text;
+}
+
+std::string filled_in(std::string topic, const std::string& id) {
+    return std::regex_replace(topic, std::regex{"<(id|uuid)>"}, id);
+}
+
+// Every `virtual std::string name(` of a class in a header.
+Names virtual_functions(const std::string& header, const std::string& of_class) {
+    auto text = read_file(header);
+    text = text.substr(text.find("class " + of_class + " {"));
+    text = text.substr(0, text.find("\n};"));
+    const std::regex function{R"(virtual std::string (\w+)\()"};
+    Names names;
+    for (std::sregex_iterator at{text.begin(), text.end(), function}, end; at != end; ++at)
+        names.insert((*at)[1]);
+    return names;
+}
+
+template <class Table>
+Names keys(const Table& table) {
+    Names names;
+    for (const auto& [name, rest] : table)
+        names.insert(name);
+    return names;
+}
+
+// A row of the table of topics.
+struct Row {
+    std::string topic;
+    std::string direction;
+    std::string use;
+};
+
+std::map<std::string, Row> topic_rows() {
+    std::map<std::string, Row> rows;
+    for (const auto& cells : table_of(page(), "`Topic` function"))
+        rows.emplace(code_in(cells.at(0)).at(0), Row{code_in(cells.at(1)).at(0), cells.at(2), cells.at(4)});
+    return rows;
+}
+
+using Name = std::function<std::string(const Topic&, const std::string&)>;
+
+Name of(std::string (Topic::*function)(std::string_view) const) {
+    return [function](const Topic& topic, const std::string& id) { return (topic.*function)(id); };
+}
+Name of(std::string (Topic::*function)() const) {
+    return [function](const Topic& topic, const std::string&) { return (topic.*function)(); };
+}
+
+const std::map<std::string, Name> topic_functions{
+    {"status", of(&Topic::status)},
+    {"status_request", of(&Topic::status_request)},
+    {"configuration", of(&Topic::configuration)},
+    {"configuration_request", of(&Topic::configuration_request)},
+    {"service_settings", of(&Topic::service_settings)},
+    {"start", of(&Topic::start)},
+    {"stop", of(&Topic::stop)},
+    {"restart", of(&Topic::restart)},
+    {"error", of(&Topic::error)},
+    {"get_common_data", of(&Topic::get_common_data)},
+    {"set_common_data", of(&Topic::set_common_data)},
+    {"get_service_state", of(&Topic::get_service_state)},
+    {"set_service_state", of(&Topic::set_service_state)},
+    {"dev_mode", of(&Topic::dev_mode)},
+    {"node_status", of(&Topic::node_status)},
+    {"node_settings", of(&Topic::node_settings)},
+    {"node_created", of(&Topic::node_created)},
+    {"node_state_request", of(&Topic::node_state_request)},
+    {"restart_node", of(&Topic::restart_node)},
+    {"node_start_event", of(&Topic::node_start_event)},
+    {"node_stop_event", of(&Topic::node_stop_event)},
+    {"time", of(&Topic::time)},
+    {"node_time", of(&Topic::node_time)},
+    {"ide_status", of(&Topic::ide_status)},
+};
+
+TEST(protocol_doc, the_table_of_topics_has_every_function_with_its_topic) {
+    const auto rows = topic_rows();
+    const auto declared = virtual_functions("fluxmq/include/fluxmq/topic.hpp", "Topic");
+    EXPECT_EQ(keys(rows), declared);
+    EXPECT_EQ(keys(topic_functions), declared);
+    for (const auto& [function, row] : rows)
+        for (const std::string prefix : {"", "plant1"})
+            EXPECT_EQ((prefix.empty() ? "" : prefix + ".") + filled_in(row.topic, "some-id"),
+                      topic_functions.at(function)(Topic{prefix}, "some-id"))
+                << function;
+}
+
+TEST(protocol_doc, the_tables_of_statuses_have_every_function_with_its_string) {
+    const fluxmq::Status service;
+    std::map<std::string, std::string> strings;
+    for (const auto& cells : table_of(page(), "`Status` function"))
+        strings.emplace(code_in(cells.at(0)).at(0), code_in(cells.at(1)).at(0));
+    EXPECT_EQ(strings, (std::map<std::string, std::string>{{"starting", service.starting()},
+                                                           {"connected", service.connected()},
+                                                           {"ready", service.ready()},
+                                                           {"active", service.active()},
+                                                           {"paused", service.paused()},
+                                                           {"error", service.error()},
+                                                           {"stopping", service.stopping()},
+                                                           {"stopped", service.stopped()}}));
+    EXPECT_EQ(keys(strings), virtual_functions("fluxmq/include/fluxmq/status.hpp", "Status"));
+
+    const NodeStatus node;
+    strings.clear();
+    for (const auto& cells : table_of(page(), "`NodeStatus` function"))
+        strings.emplace(code_in(cells.at(0)).at(0), code_in(cells.at(1)).at(0));
+    EXPECT_EQ(strings, (std::map<std::string, std::string>{{"created", node.created()},
+                                                           {"started", node.started()},
+                                                           {"stopped", node.stopped()},
+                                                           {"destroyed", node.destroyed()},
+                                                           {"error", node.error()}}));
+    EXPECT_EQ(keys(strings), virtual_functions("fluxlib/include/fluxlib/lifecycle.hpp", "NodeStatus"));
+}
+
+const Block& sample(const std::string& name) {
+    static const auto blocks = blocks_of(page());
+    for (const auto& block : blocks)
+        if (block.comment == "sample: " + name)
+            return block;
+    throw std::runtime_error{"the page has no sample '" + name + "'"};
+}
+
+TEST(protocol_doc, the_sample_config_means_what_the_page_says) {
+    const auto nodes = parse_config(sample("config").text());
+    EXPECT_EQ(to_json(nodes), json::parse(sample("means").text()));
+    EXPECT_EQ(parse_config(sample("means").text()), nodes);
+    for (const auto& block : blocks_of(page()))
+        if (block.language == "json")
+            EXPECT_THAT(block.comment, ::testing::StartsWith("sample: ")) << "line " << block.line_number;
+}
+
+TEST(protocol_doc, each_bad_config_gives_the_error_that_the_page_says) {
+    for (const auto& cells : table_of(page(), "config")) {
+        std::string said = "it was accepted";
+        try {
+            parse_config(code_in(cells.at(0)).at(0));
+        } catch (const Error& error) {
+            said = error.what();
+        }
+        EXPECT_EQ(said, code_in(cells.at(1)).at(0)) << cells.at(0);
+    }
+}
+
+TEST(protocol_doc, the_payload_of_a_command_names_the_nodes_that_the_page_says) {
+    for (const auto& cells : table_of(page(), "payload")) {
+        const auto payload = cells.at(0) == "(empty)" ? std::string{} : code_in(cells.at(0)).at(0);
+        EXPECT_EQ(ServiceRuntime::ids_in(Message{{}, fluxmq::Bytes::copy(payload)}), code_in(cells.at(1)))
+            << cells.at(0);
+    }
+}
+
+// --- A service that runs, on the embedded bus -----------------------------------------------------------------
+
+class RunningService : public ::testing::Test {
+protected:
+    fluxmq::testing::VirtualLoop loop;
+    std::shared_ptr<fluxmq::InProcBus> bus =
+        std::make_shared<fluxmq::InProcBus>(fluxmq::InProcOptions{.clock = loop.clock()});
+    std::shared_ptr<fluxmq::InProc> peer = std::make_shared<fluxmq::InProc>(bus);
+
+    // Runs `body` with a service and its node, both of them `demo`, and a peer on the same bus.
+    void with_service(json::object settings, std::function<Task<>(Service&)> before,
+                      std::function<Task<>(Service&)> body) {
+        loop.run([&]() -> Task<> {
+            co_await peer->connect();
+            ServiceOptions options;
+            options.clock = loop.clock();
+            options.handle_signals = false;
+            Service service{"demo", options};
+            service.attach(std::make_shared<fluxmq::InProc>(bus));
+            service.register_node<Node>("node"); // so that it asks for a config
+            NodeOptions node;
+            node.node.settings = std::move(settings);
+            service.append_node<Node>("demo", node);
+            co_await before(service);
+            co_await service.run();
+            co_await body(service);
+            service.shutdown();
+            co_await service.wait();
+        }());
+    }
+
+    static Task<> nothing(Service&) { co_return; }
+};
+
+TEST_F(RunningService, publishes_what_the_page_says_and_nothing_else) {
+    const auto mailbox = fluxmq::Mailbox::create();
+    const auto inlet = mailbox->add_inlet({});
+    std::vector<Message> seen;
+    fluxmq::Subscription everything;
+    with_service(
+        {}, [&](Service&) -> Task<> { everything = co_await peer->subscribe(">", inlet); },
+        [&](Service& service) -> Task<> {
+            peer->publish(service.topic().configuration("demo"), "[x", {}, "our.own");
+            co_await loop.clock()->sleep_for(std::chrono::milliseconds{1});
+            while (auto delivery = mailbox->pop_message())
+                if (delivery->message.reply() != "our.own")
+                    seen.push_back(delivery->message);
+        });
+    const Topic topic;
+    std::map<std::string, std::string> published;
+    for (const auto& message : seen)
+        published.insert_or_assign(std::string{message.topic()}, std::string{message.text()});
+    Names expected;
+    for (const auto& [function, row] : topic_rows())
+        if (row.use.find("publishes") != std::string::npos) {
+            expected.insert(filled_in(row.topic, "demo"));
+            EXPECT_THAT(row.direction, ::testing::AnyOf("out", "both")) << function;
+        }
+    EXPECT_EQ(keys(published), expected);
+    EXPECT_EQ(published[topic.error("demo")] + '\n', sample("error").text());
+    EXPECT_EQ(published[topic.configuration_request("demo")], "demo");
+}
+
+TEST_F(RunningService, handles_the_topics_that_the_page_says_and_no_others) {
+    with_service({}, nothing, [&](Service&) -> Task<> {
+        for (const auto& [function, row] : topic_rows()) {
+            bool heard = true;
+            try {
+                const std::string name = filled_in(row.topic, "demo");
+                co_await peer->request(name, "nobody", std::chrono::milliseconds{1});
+            } catch (const Error& error) {
+                heard = error.kind() != fluxmq::errc::no_responders;
+            }
+            EXPECT_EQ(heard, row.use.find("handles") != std::string::npos) << function;
+            if (heard)
+                EXPECT_THAT(row.direction, ::testing::AnyOf("in", "both")) << function;
+        }
+    });
+}
+
+TEST_F(RunningService, merges_settings_as_the_page_says) {
+    for (const auto& cells : table_of(page(), "settings")) {
+        const auto before = json::parse(code_in(cells.at(0)).at(0)).as_object();
+        with_service(before, nothing, [&](Service& service) -> Task<> {
+            peer->publish(service.topic().node_settings("demo"), code_in(cells.at(1)).at(0));
+            co_await loop.clock()->sleep_for(std::chrono::milliseconds{1});
+            EXPECT_EQ(json::value(service.node("demo").settings()), json::parse(code_in(cells.at(2)).at(0)))
+                << cells.at(1);
+        });
+    }
+}
+
+} // namespace
+} // namespace fluxlib::test
