@@ -40,8 +40,9 @@ fluxlib::Task<> app() {
     });
 
     service.append_node<MyNode>("my-node");
-    co_await service.run();  // connected, subscribed, nodes initialised and started
-    co_await service.wait(); // until Ctrl-C or shutdown(): what is on its way is handled, nodes stop, all closes
+    co_await service.run(); // connected, subscribed, nodes initialised and started
+    co_await service
+        .wait(); // until Ctrl-C or shutdown(): what is on its way is handled, nodes stop, all closes
 }
 
 int main() { return fluxlib::run(app()); }

@@ -20,7 +20,8 @@ protected:
 
     fluxlib::Task<> on_start() override {
         logger().info("Node {} started", id());
-        service().publish(topic("status"), {{"status", "ready"}, {"message", "Echo node " + id() + " is ready"}});
+        service().publish(topic("status"),
+                          {{"status", "ready"}, {"message", "Echo node " + id() + " is ready"}});
         co_return;
     }
 
@@ -43,7 +44,8 @@ private:
 
     void echo(const fluxlib::Message& request) {
         logger().info("Received echo request: {}", request.text());
-        const auto body = request.json(); // throws where it is not JSON: that is logged, and the next one comes
+        const auto body =
+            request.json(); // throws where it is not JSON: that is logged, and the next one comes
         const boost::json::object answer{{"original_message", body}, {"echo", body}, {"node_id", id()}};
         service().publish(topic("response"), answer);
         if (!request.reply().empty()) // it came by request(), which awaits an answer of its own

@@ -41,7 +41,8 @@ fluxlib::Task<> app() {
     // Publish and subscribe: whoever listens gets the responses. subscribe() completes when the server routes to it.
     const auto responses = co_await client.subscribe("echo/echo1/response");
     for (int i = 1; i <= 5; ++i)
-        client.publish("echo/echo1/request", {{"text", "Hello, Echo! Message #" + std::to_string(i)}, {"id", i}});
+        client.publish("echo/echo1/request",
+                       {{"text", "Hello, Echo! Message #" + std::to_string(i)}, {"id", i}});
     for (int i = 1; i <= 5; ++i) {
         const auto response = co_await responses->get();
         const auto echo = response.as<Echo>();

@@ -42,7 +42,8 @@ int main() {
     counter.set("value", 10);
     std::cout << "counter value: " << counter.get("value") << '\n';
     std::cout << "display value: " << display.get("value") << '\n';
-    std::cout << "missing: " << counter.get("missing") << ", with a default: " << counter.get("missing", 42) << '\n';
+    std::cout << "missing: " << counter.get("missing") << ", with a default: " << counter.get("missing", 42)
+              << '\n';
 
     std::cout << "erased step: " << std::boolalpha << counter.erase("step") << '\n';
     std::cout << "erased step again: " << counter.erase("step") << '\n';

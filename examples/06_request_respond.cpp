@@ -44,7 +44,12 @@ fluxlib::Task<> app() {
     });
     // This one listens and never answers.
     co_await service.subscribe_handler("weather.tomorrow", [](const fluxlib::Message&) {});
-    co_await service.run();
+
+    // A node with an output, described in code in place of a manager's config.
+    fluxlib::NodeOptions options;
+    options.node.outputs = {{.alias = "questions", .topics = {"questions"}}};
+    service.append_node<Curious>("curious", options);
+    co_await service.run(); // the node asks when it starts
 
     const auto answer = co_await service.request("weather.today", "Paris", 2s);
     const auto json = answer.json();
@@ -52,11 +57,6 @@ fluxlib::Task<> app() {
 
     co_await ask_in_vain(service, "weather.yesterday");
     co_await ask_in_vain(service, "weather.tomorrow");
-
-    // A node with an output, described in code in place of a manager's config.
-    fluxlib::NodeOptions options;
-    options.node.outputs = {{.alias = "questions", .topics = {"questions"}}};
-    service.append_node<Curious>("curious", options);
 
     service.shutdown();
     co_await service.wait();

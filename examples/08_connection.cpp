@@ -20,7 +20,8 @@ fluxlib::Task<> connect_to_nobody() {
     try {
         co_await transport->connect("nats://127.0.0.1:1");
     } catch (const fluxmq::Error& error) {
-        std::cout << "not connected: " << error.what() << (error.retryable() ? " (may be tried again)" : "") << '\n';
+        std::cout << "not connected: " << error.what() << (error.retryable() ? " (may be tried again)" : "")
+                  << '\n';
     }
 }
 
@@ -44,10 +45,9 @@ fluxlib::Task<> survive_a_restart() {
     options.reconnect_time_wait = 200ms;  // longest pause between two attempts
     options.max_reconnect_attempts = 100; // then it gives up; -1: never
     options.reconnect_buffer_size = 1 << 20;
-    const auto transport = std::make_shared<fluxmq::Nats>(options);
-
     fluxmq::Wakeup lost; // something to await: the event handler wakes whoever waits
     fluxmq::Wakeup back;
+    const auto transport = std::make_shared<fluxmq::Nats>(options);
     transport->on_event([&](const fluxmq::ConnectionEvent& event) {
         std::cout << "event: " << to_string(event.state) << '\n';
         if (event.state == fluxmq::ConnectionState::disconnected)

@@ -17,7 +17,7 @@ struct Measure {
     std::uint64_t number = 0; ///< of the line, from 1
     std::uint64_t bytes = 0;  ///< without its end
     std::uint64_t words = 0;
-    std::string text = {};    ///< its beginning, fit for a terminal
+    std::string text = {}; ///< its beginning, fit for a terminal
 };
 BOOST_DESCRIBE_STRUCT(Measure, (), (number, bytes, words, text))
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "line_source.hpp"
 
-#include "line_messages.hpp"
-
 #include <fluxlib/service.hpp>
+
+#include "line_messages.hpp"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "line_reader.hpp"
-
 #include <fluxlib/node.hpp>
+
+#include "line_reader.hpp"
 
 #include <boost/describe/class.hpp>
 

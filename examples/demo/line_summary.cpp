@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "line_summary.hpp"
 
+#include <fluxlib/service.hpp>
+
 #include "screen.hpp"
 
-#include <fluxlib/service.hpp>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -43,10 +44,10 @@ fluxlib::Task<> LineSummary::on_input(fluxlib::Message message) {
 fluxlib::Task<> LineSummary::on_stop() {
     const double seconds = std::chrono::duration<double>(end_ - begin_).count();
     if (longest_.number > settings_.samples)
-        screen().print(fmt::format("longest line, {}: {} words, {} bytes: {}", longest_.number, longest_.words,
-                                   longest_.bytes, longest_.text));
-    screen().print(fmt::format("{} lines, {} words, {} bytes in {:.2f} s: {:.0f} lines/s, {:.1f} MB/s", lines_,
-                               words_, bytes_, seconds, lines_ / std::max(seconds, 1e-3),
+        screen().print(fmt::format("longest line, {}: {} words, {} bytes: {}", longest_.number,
+                                   longest_.words, longest_.bytes, longest_.text));
+    screen().print(fmt::format("{} lines, {} words, {} bytes in {:.2f} s: {:.0f} lines/s, {:.1f} MB/s",
+                               lines_, words_, bytes_, seconds, lines_ / std::max(seconds, 1e-3),
                                bytes_ / 1e6 / std::max(seconds, 1e-3)));
     co_return;
 }

@@ -16,8 +16,8 @@ struct Sample {
     double seconds = 0;         ///< since the machine was started
     std::uint64_t cpu_busy = 0; ///< in ticks of the kernel, over all cores
     std::uint64_t cpu_all = 0;
-    std::uint64_t memory_used = 0;    ///< bytes
-    std::uint64_t network_in = 0;     ///< bytes, over all interfaces but loopback
+    std::uint64_t memory_used = 0; ///< bytes
+    std::uint64_t network_in = 0;  ///< bytes, over all interfaces but loopback
     std::uint64_t network_out = 0;
 };
 BOOST_DESCRIBE_STRUCT(Sample, (), (seconds, cpu_busy, cpu_all, memory_used, network_in, network_out))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "load_messages.hpp"
-
 #include <fluxlib/node.hpp>
+
+#include "load_messages.hpp"
 
 #include <boost/describe/class.hpp>
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The demo: three nodes that a manager configures, on the embedded bus or on a NATS server.
+#include <fluxlib/testing/fake_manager.hpp>
+#include <fluxmq/inproc.hpp>
+#include <fluxmq/nats.hpp>
+
 #include "configs.hpp"
 #include "demo_service.hpp"
 #include "lifecycle.hpp"
 #include "options.hpp"
 #include "screen.hpp"
-
-#include <fluxlib/testing/fake_manager.hpp>
-#include <fluxmq/inproc.hpp>
-#include <fluxmq/nats.hpp>
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>

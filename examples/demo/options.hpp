@@ -11,8 +11,8 @@ namespace demo {
 /// What the command line asks for.
 struct Options {
     bool help = false;
-    std::string input = {};                              ///< a file, `-` for standard input; empty: this machine's load
-    std::string transport = {};                          ///< the address of a NATS server; empty: the embedded bus
+    std::string input = {};     ///< a file, `-` for standard input; empty: this machine's load
+    std::string transport = {}; ///< the address of a NATS server; empty: the embedded bus
     std::optional<std::chrono::milliseconds> length = {}; ///< how long to run
 };
 

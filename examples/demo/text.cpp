@@ -22,7 +22,8 @@ std::size_t character_size(std::string_view text) noexcept {
     const auto second = byte(1);
     const bool forbidden = (first == 0xc2 && second < 0xa0) || // control characters
                            (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90) || // overlong
-                           (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f); // out of range
+                           (first == 0xed && second > 0x9f) ||
+                           (first == 0xf4 && second > 0x8f); // out of range
     return forbidden ? 0 : size;
 }
 

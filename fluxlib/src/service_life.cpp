@@ -359,7 +359,8 @@ Task<> ServiceRuntime::end(ExitReport& report) {
     co_await drain(report);
     report.account = account();
     co_await command_all(NodeCommand::stop);
-    co_await command_all(NodeCommand::destroy);
+    for (const auto& record : nodes) // they stay in the list: whoever appended them may look at them
+        co_await quietly(record->node->runtime_->command(NodeCommand::destroy));
     for (const auto& entry : entries_) {
         entry->subscription.unsubscribe();
         entry->queue->close();

@@ -56,7 +56,11 @@ Task<> Clock::sleep_until(time_point when) {
     const auto executor = co_await boost::asio::this_coro::executor;
     auto done = std::make_shared<Wakeup>();
     auto* wakeup = done.get(); // the call owns it, see RealClock::Call
-    const auto timer = call_at(when, executor, [done = std::move(done)] { done->notify(); });
+    std::shared_ptr<Wakeup> kept; // from then on we do: a cancellation may still come before we go on
+    const auto timer = call_at(when, executor, [done = std::move(done), &kept] {
+        kept = done;
+        done->notify();
+    });
     co_await wakeup->wait();
 }
 

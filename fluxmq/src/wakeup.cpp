@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <new>
+#include <utility>
 
 namespace fluxmq {
 
@@ -19,17 +20,19 @@ using boost::system::error_code;
 
 struct Wakeup::Waiter {
     virtual ~Waiter() = default;
-    // Moves the waiter out of its place and lets it go on at its own executor.
-    virtual void resume(error_code result) = 0;
+    // Moves the waiter out of its place and lets it go on at its own executor. `lock` ends before that: once the
+    // waiter goes on, it may destroy the Wakeup.
+    virtual void resume(error_code result, std::unique_lock<std::mutex> lock) = 0;
 };
 
 template <class Handler>
 struct Wakeup::WaiterFor final : Waiter {
     explicit WaiterFor(Handler&& h) : handler{std::move(h)} {}
 
-    void resume(error_code result) override {
+    void resume(error_code result, std::unique_lock<std::mutex> lock) override {
         Handler moved = std::move(handler);
         this->~WaiterFor();
+        lock.unlock();
         const auto executor = asio::get_associated_executor(moved);
         asio::post(executor, [moved = std::move(moved), result]() mutable { std::move(moved)(result); });
     }
@@ -45,9 +48,9 @@ Wakeup::~Wakeup() {
 void Wakeup::notify() noexcept { finish({}, true); }
 
 void Wakeup::finish(error_code result, bool keep_notice) noexcept {
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
     if (auto* waiter = std::exchange(waiter_, nullptr))
-        waiter->resume(result);
+        waiter->resume(result, std::move(lock));
     else if (keep_notice)
         notified_ = true;
 }
@@ -57,10 +60,10 @@ void Wakeup::start(Handler handler) {
     static_assert(sizeof(WaiterFor<Handler>) <= sizeof place_);
     if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected())
         slot.assign([this](asio::cancellation_type) { finish(asio::error::operation_aborted, false); });
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
     waiter_ = ::new (place_) WaiterFor<Handler>{std::move(handler)};
     if (std::exchange(notified_, false))
-        std::exchange(waiter_, nullptr)->resume({});
+        std::exchange(waiter_, nullptr)->resume({}, std::move(lock));
 }
 
 Task<> Wakeup::wait() {

@@ -114,7 +114,8 @@ public:
     // --- Nodes ------------------------------------------------------------------------------------------
 
     /// Makes a T{*this, id, options} and takes it in. While the service runs, it is initialised (and started,
-    /// with ServiceOptions::auto_start) at once. Throws Error{duplicate_node}, Error{invalid_topic}.
+    /// with ServiceOptions::auto_start) at once. The reference is good until destroy_node() of the node or the end
+    /// of the Service object. Throws Error{duplicate_node}, Error{invalid_topic}.
     template <std::derived_from<Node> T>
     T& append_node(std::string id, NodeOptions options = {}) {
         auto node = std::make_unique<T>(*this, std::move(id), std::move(options));

@@ -392,13 +392,30 @@ TEST(Mailbox, a_cancelled_wait_loses_nothing) {
     const auto inlet = mailbox->add_inlet({});
     Cancellable wait{loop, [](Mailbox& m) -> Task<> { co_await m.wait(); }(*mailbox)};
     loop.settle();
-    wait.cancel();
-    EXPECT_TRUE(offer(*inlet, "1")); // while the cancellation is on its way
+    boost::asio::post(loop.context(), [&] {
+        wait.cancel();
+        EXPECT_TRUE(offer(*inlet, "1")); // while the cancellation is on its way
+    });
     loop.settle();
     EXPECT_EQ(wait.failure(), errc::cancelled);
     EXPECT_TRUE(loop.run(mailbox->wait()));
     EXPECT_THAT(drain(*mailbox), ElementsAre("1"));
     EXPECT_THROW(loop.run(mailbox->wait()), std::logic_error); // waits again
+}
+
+TEST(Mailbox, discard_drops_messages_and_controls_that_wait) {
+    const auto mailbox = Mailbox::create();
+    const auto inlet = mailbox->add_inlet({});
+    const auto held = std::make_shared<int>(1);
+    EXPECT_TRUE(offer(*inlet, "1") && offer(*inlet, "2"));
+    EXPECT_TRUE(mailbox->post([held]() -> Task<> { co_return; }));
+    mailbox->discard();
+    EXPECT_EQ(held.use_count(), 1);
+    EXPECT_FALSE(mailbox->pop_control());
+    EXPECT_FALSE(mailbox->pop_message());
+    EXPECT_TRUE(offer(*inlet, "3"));
+    EXPECT_EQ(mailbox->counters().dropped.closed, 3u);
+    EXPECT_TRUE(balanced(mailbox->counters()));
 }
 
 // --- counters and lifetime -----------------------------------------------------------------------------------

@@ -59,8 +59,10 @@ TEST(Wakeup, a_cancellation_after_the_notice_changes_nothing) {
     Wakeup wakeup;
     Cancellable waiting{loop, wakeup.wait()};
     loop.settle();
-    wakeup.notify();
-    waiting.cancel();
+    boost::asio::post(loop.context(), [&] {
+        wakeup.notify();
+        waiting.cancel();
+    });
     loop.settle();
     EXPECT_TRUE(waiting.done);
     EXPECT_EQ(waiting.failure(), std::nullopt);
