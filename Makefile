@@ -12,8 +12,8 @@ deps: ## install the Debian packages for building and testing
 	@scripts/install-deps.sh build test
 
 demo: ## build and run the demo; INPUT=FILE or - reads lines, TRANSPORT=nats://... uses a server
-	@scripts/install-deps.sh build
-	@scripts/build-demo.sh $(JOBS)
+	@scripts/install-deps.sh build </dev/null
+	@scripts/build-demo.sh $(JOBS) </dev/null
 	@$(DEMO) $(if $(INPUT),--input '$(INPUT)') $(if $(TRANSPORT),--transport '$(TRANSPORT)')
 
 test: ## build everything and run all tests

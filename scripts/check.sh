@@ -14,6 +14,7 @@ steps=(
     "headers     each public header compiles alone"
     "tidy        clang-tidy over the libraries"
     "install     an outside project uses the installed package"
+    "bench       an optimised build, in which every benchmark runs once"
     "asan        g++: all tests under the address and undefined-behaviour sanitizers"
     "asan-clang  the same with clang++"
     "tsan        g++: all tests under the thread sanitizer"
@@ -45,6 +46,7 @@ step_tidy() {
         xargs -0 --no-run-if-empty -n 1 -P "$jobs" clang-tidy-19 --quiet -p build/dev-clang
 }
 step_install() { build dev && tests/install/run.sh "$jobs"; }
+step_bench() { cmake --preset release && cmake --build --preset release -j "$jobs" --target run_bench_quick; }
 step_asan() { build_and_test asan; }
 step_asan_clang() { build_and_test asan-clang; }
 step_tsan() { build_and_test tsan; }

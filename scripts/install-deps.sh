@@ -11,8 +11,8 @@ Where nothing is missing it says so and calls no apt.
 
   build   compiler, CMake, Ninja, ccache, Boost, OpenSSL, spdlog: libraries, examples, demo
   test    build, GoogleTest and nats-server
-  bench   build, Google Benchmark, libnats (the peer that we measure against) and nats-server
-  check   test, clang 19 with its sanitizers, clang-format, clang-tidy, lld, git and Python
+  bench   build, libnats (the peer that we measure against) and nats-server
+  check   test, bench, clang 19 with its sanitizers, clang-format, clang-tidy, lld, git and Python
   --list  print the packages of the groups, and install nothing
 TEXT
 }
@@ -20,8 +20,8 @@ TEXT
 build=(g++ make cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev libssl-dev
     libspdlog-dev libfmt-dev)
 test=("${build[@]}" libgtest-dev libgmock-dev nats-server)
-bench=("${build[@]}" libbenchmark-dev libnats-dev nats-server)
-check=("${test[@]}" clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 lld-19 git python3)
+bench=("${build[@]}" libnats-dev nats-server)
+check=("${test[@]}" "${bench[@]}" clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 lld-19 git python3)
 
 list=false
 wanted=()

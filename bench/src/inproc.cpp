@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "ours.hpp"
-
 #include <fluxmq/inproc.hpp>
+
+#include "ours.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -52,9 +52,10 @@ Task<Sample> request(Job job) {
 }
 
 Case node_case(std::string path, std::string side, std::uint64_t messages, Source::Burst burst) {
-    return {.path = std::move(path), .side = std::move(side), .messages = messages, .run = [burst](const Job& job) {
-                return on_event_loop([&] { return nodes(job, burst); });
-            }};
+    return {.path = std::move(path),
+            .side = std::move(side),
+            .messages = messages,
+            .run = [burst](const Job& job) { return on_event_loop([&] { return nodes(job, burst); }); }};
 }
 
 } // namespace
@@ -68,12 +69,12 @@ std::vector<Case> inproc_cases() {
                      .run = [](const Job& job) { return on_event_loop([&] { return publish(job); }); }});
     cases.push_back(node_case("inproc node to node", "ours, text", 1'000'000, {}));
     cases.push_back(node_case("inproc node to node", "ours, shared bytes", 1'000'000, {.shared = bytes}));
+    cases.push_back(node_case("inproc node to node, one a turn", "ours, shared bytes", 300'000,
+                              {.turn = 1, .shared = bytes}));
     cases.push_back(
-        node_case("inproc node to node, one a turn", "ours, shared bytes", 300'000, {.turn = 1, .shared = bytes}));
-    cases.push_back({.path = "inproc request",
-                     .side = "ours",
-                     .messages = 100'000,
-                     .run = [](const Job& job) { return on_event_loop([&] { return request(job); }); }});
+        {.path = "inproc request", .side = "ours", .messages = 100'000, .run = [](const Job& job) {
+             return on_event_loop([&] { return request(job); });
+         }});
     return cases;
 }
 

@@ -177,8 +177,8 @@ std::vector<Case> libnats_cases() {
             make("nats deliver", "libnats", 500'000, Parent::floods_deliver, deliver, Mode::usual),
             make("nats deliver", "libnats, pooled", 500'000, Parent::floods_deliver, deliver, Mode::pooled),
             make("nats node to node", "libnats", 300'000, Parent::watches, publish_and_deliver, Mode::usual),
-            make("nats request", "libnats", 2'000, Parent::echoes, request_in_turn, Mode::usual),
-            make("nats request", "libnats, at once", 2'000, Parent::echoes, request_in_turn, Mode::at_once)};
+            make("nats request", "libnats", 5'000, Parent::echoes, request_in_turn, Mode::usual),
+            make("nats request", "libnats, at once", 5'000, Parent::echoes, request_in_turn, Mode::at_once)};
 }
 
 } // namespace bench

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "bench.hpp"
-
 #include <fluxlib/service.hpp>
 #include <fluxlib/task.hpp>
 #include <fluxmq/clock.hpp>
@@ -10,9 +8,13 @@
 #include <fluxmq/receiver.hpp>
 #include <fluxmq/wakeup.hpp>
 
+#include "bench.hpp"
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
 
 #include <memory>
 #include <stdexcept>
@@ -26,8 +28,8 @@ using fluxlib::Task;
 /// Nothing is lost while a reader is behind.
 inline constexpr fluxmq::MailboxLimits no_loss{.overflow = fluxmq::Overflow::block};
 
-/// Messages published in one turn of the event loop, where a case does not say otherwise.
-inline constexpr std::uint64_t usual_turn = 256;
+/// Messages published in one turn of the event loop: no more than a node handles in one, so that it keeps up.
+inline constexpr std::uint64_t usual_turn = 64;
 
 template <class App>
 Sample on_event_loop(App app) {
@@ -143,11 +145,11 @@ private:
     std::uint64_t messages_ = 0;
 };
 
-/// A service that does not log, on a connected transport.
+/// A service that logs errors only, on a connected transport.
 class QuietService {
 public:
     explicit QuietService(std::shared_ptr<fluxmq::Transport> transport)
-        : service{"bench", {.logger = std::make_shared<spdlog::logger>("bench"), .handle_signals = false}} {
+        : service{"bench", {.logger = make_logger(), .handle_signals = false}} {
         service.attach(std::move(transport));
     }
 
@@ -157,6 +159,14 @@ public:
     }
 
     fluxlib::Service service;
+
+private:
+    static std::shared_ptr<spdlog::logger> make_logger() {
+        auto logger =
+            std::make_shared<spdlog::logger>("bench", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        logger->set_level(spdlog::level::err);
+        return logger;
+    }
 };
 
 /// Source to sink, in one service.

@@ -6,7 +6,6 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <spdlog/fmt/fmt.h>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,8 +38,7 @@ Spread spread(const Result& result, Field field) {
         values.push_back(sample.*field);
     std::sort(values.begin(), values.end());
     const auto middle = values.size() / 2;
-    const auto median =
-        values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+    const auto median = values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
     return {median, values.front(), values.back()};
 }
 
@@ -167,7 +165,8 @@ std::string table(const std::vector<Result>& results) {
     std::string text;
     for (const auto& row : rows) {
         for (std::size_t i = 0; i < row.size(); ++i)
-            text += i < 2 ? fmt::format("{:<{}}  ", row[i], widths[i]) : fmt::format("{:>{}}  ", row[i], widths[i]);
+            text += i < 2 ? fmt::format("{:<{}}  ", row[i], widths[i])
+                          : fmt::format("{:>{}}  ", row[i], widths[i]);
         text.erase(text.find_last_not_of(' ') + 1);
         text += '\n';
     }
@@ -187,12 +186,13 @@ void write_json(const std::filesystem::path& file, const std::vector<Result>& re
                             {"cpu_ns", to_json(spread(result, &Sample::cpu_ns))},
                             {"runs", std::move(samples)}});
     }
-    const json::value all{{"date", today()},
-                          {"machine", {{"processor", processor()}, {"cores", ::sysconf(_SC_NPROCESSORS_ONLN)}}},
-                          {"payload_bytes", payload_size},
-                          {"quick", quick},
-                          {"comparisons", comparisons(results)},
-                          {"results", std::move(measured)}};
+    const json::value all{
+        {"date", today()},
+        {"machine", {{"processor", processor()}, {"cores", ::sysconf(_SC_NPROCESSORS_ONLN)}}},
+        {"payload_bytes", payload_size},
+        {"quick", quick},
+        {"comparisons", comparisons(results)},
+        {"results", std::move(measured)}};
     if (file.has_parent_path())
         std::filesystem::create_directories(file.parent_path());
     std::ofstream out{file};

@@ -15,6 +15,9 @@ RateSettings read(const boost::json::object& settings) {
     return read;
 }
 
+// Counters grow, except when an interface goes away.
+double growth(std::uint64_t before, std::uint64_t after) { return after < before ? 0 : after - before; }
+
 } // namespace
 
 void LoadRates::check_settings(const boost::json::object& wanted) const { read(wanted); }
@@ -38,15 +41,14 @@ fluxlib::Task<> LoadRates::on_input(fluxlib::Message message) {
         co_return; // a rate needs two samples
 
     const double passed = now.seconds - last->seconds;
-    const double ticks = std::max<double>(1, now.cpu_all - last->cpu_all);
-    const auto kib_per_second = [&](std::uint64_t before, std::uint64_t after) {
-        return after < before ? 0 : (after - before) / 1024.0 / passed; // an interface may go away
-    };
+    const double ticks = std::max(1.0, growth(last->cpu_all, now.cpu_all));
+    const double in = growth(last->network_in, now.network_in) / passed;
+    const double out = growth(last->network_out, now.network_out) / passed;
     Rates rates{.seconds = now.seconds - first_->seconds};
-    rates.rates.push_back(rate("cpu", "%", 100 * (now.cpu_busy - last->cpu_busy) / ticks));
+    rates.rates.push_back(rate("cpu", "%", 100 * growth(last->cpu_busy, now.cpu_busy) / ticks));
     rates.rates.push_back(rate("memory", "MiB", now.memory_used / 1024.0 / 1024.0));
-    rates.rates.push_back(rate("net in", "KiB/s", kib_per_second(last->network_in, now.network_in)));
-    rates.rates.push_back(rate("net out", "KiB/s", kib_per_second(last->network_out, now.network_out)));
+    rates.rates.push_back(rate("net in", "KiB/s", in / 1024));
+    rates.rates.push_back(rate("net out", "KiB/s", out / 1024));
     output("rates").publish(rates);
 }
 

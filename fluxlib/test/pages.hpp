@@ -117,7 +117,9 @@ inline std::vector<Block> blocks_of(const std::string& page) {
         } else if (fence && !inside) {
             const bool comment = before.starts_with("<!--") && before.ends_with("-->");
             blocks.push_back({comment ? trimmed(std::string_view{before}.substr(4, before.size() - 7)) : "",
-                              trimmed(std::string_view{line}.substr(3)), {}, number});
+                              trimmed(std::string_view{line}.substr(3)),
+                              {},
+                              number});
         }
         inside = fence ? !inside : inside;
         before = line;

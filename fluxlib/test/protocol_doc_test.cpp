@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
 // docs/protocol.md, and the lifecycle in docs/architecture.md, say what the code does.
-#include "pages.hpp"
-
-#include "service_runtime.hpp"
-
 #include <fluxlib/service.hpp>
 #include <fluxmq/error.hpp>
 #include <fluxmq/inproc.hpp>
 #include <fluxmq/testing/virtual_loop.hpp>
 
+#include "pages.hpp"
+#include "service_runtime.hpp"
+
 #include <boost/json/parse.hpp>
-
-#include <spdlog/logger.h>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/logger.h>
 
 #include <map>
 #include <regex>
@@ -189,8 +186,9 @@ std::string shown(const Transition& t) {
     if (t.kind != Transition::Kind::run)
         return t.kind == Transition::Kind::illegal ? "illegal" : "nothing";
     std::string hooks;
-    for (const auto& [runs, name] : {std::pair{t.runs_create, "on_create"}, std::pair{t.runs_start, "on_start"},
-                                     std::pair{t.runs_stop, "on_stop"}, std::pair{t.runs_destroy, "on_destroy"}})
+    for (const auto& [runs, name] :
+         {std::pair{t.runs_create, "on_create"}, std::pair{t.runs_start, "on_start"},
+          std::pair{t.runs_stop, "on_stop"}, std::pair{t.runs_destroy, "on_destroy"}})
         if (runs)
             hooks += (hooks.empty() ? "`" : ", `") + std::string{name} + "`";
     return hooks + (hooks.empty() ? "" : " ") + "→ " + std::string{to_string(t.to)};
@@ -200,7 +198,8 @@ TEST(architecture_doc, the_table_of_the_lifecycle_is_that_of_the_code) {
     std::map<std::string, std::vector<std::string>> wanted;
     const auto add = [&](NodeState state, bool was_created, const std::string& suffix) {
         auto& row = wanted["`" + std::string{to_string(state)} + "`" + suffix];
-        for (const auto command : {NodeCommand::init, NodeCommand::start, NodeCommand::stop, NodeCommand::destroy})
+        for (const auto command :
+             {NodeCommand::init, NodeCommand::start, NodeCommand::stop, NodeCommand::destroy})
             row.push_back(shown(transition(state, command, was_created)));
     };
     for (int state = 0; state <= static_cast<int>(NodeState::error); ++state)

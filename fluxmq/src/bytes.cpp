@@ -15,25 +15,14 @@ Storage* Storage::allocate(std::size_t capacity) {
     return storage;
 }
 
-void Storage::retain(Storage* storage) noexcept {
-    if (storage)
-        storage->references.fetch_add(1, std::memory_order_relaxed);
-}
-
-void Storage::release(Storage* storage) noexcept {
-    if (storage && storage->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        storage->~Storage();
-        ::operator delete(storage);
-    }
+void Storage::destroy(Storage* storage) noexcept {
+    storage->~Storage();
+    ::operator delete(storage);
 }
 
 } // namespace detail
 
 using detail::Storage;
-
-Bytes::Bytes(const Bytes& other) noexcept : storage_{other.storage_}, view_{other.view_} {
-    Storage::retain(storage_);
-}
 
 Bytes Bytes::copy(std::string_view text) {
     if (text.empty())
@@ -56,12 +45,13 @@ Bytes Bytes::compact() const { return pinned() <= 2 * size() ? *this : copy(view
 Buffer::Buffer(std::size_t capacity) : storage_{Storage::allocate(capacity)} {}
 
 bool Buffer::unique() const noexcept {
-    return !storage_ || storage_->references.load(std::memory_order_acquire) == 1;
+    return !storage_ || storage_->references.load(std::memory_order_acquire) == 1 + spare_;
 }
 
-Bytes Buffer::slice(std::size_t offset, std::size_t size) const noexcept {
-    Storage::retain(storage_);
-    return {storage_, {storage_->data() + offset, size}};
+void Buffer::take_references() const noexcept {
+    constexpr std::uint32_t batch = 1024;
+    storage_->references.fetch_add(batch, std::memory_order_relaxed);
+    spare_ = batch;
 }
 
 } // namespace fluxmq

@@ -55,7 +55,7 @@ private:
 Task<> Clock::sleep_until(time_point when) {
     const auto executor = co_await boost::asio::this_coro::executor;
     auto done = std::make_shared<Wakeup>();
-    auto* wakeup = done.get(); // the call owns it, see RealClock::Call
+    auto* wakeup = done.get();    // the call owns it, see RealClock::Call
     std::shared_ptr<Wakeup> kept; // from then on we do: a cancellation may still come before we go on
     const auto timer = call_at(when, executor, [done = std::move(done), &kept] {
         kept = done;

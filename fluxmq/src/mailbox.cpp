@@ -293,9 +293,7 @@ bool Inlet::offer(Message&& message) noexcept {
         const auto bytes = state.cost_of(*part_, message);
         if (!Mailbox::State::fits(*part_, bytes)) {
             switch (part_->limits.overflow) {
-            case Overflow::block:
-                part_->refused_bytes = std::max(part_->refused_bytes, bytes);
-                return false;
+            case Overflow::block: part_->refused_bytes = std::max(part_->refused_bytes, bytes); return false;
             case Overflow::drop_newest:
                 ++counters.received;
                 ++counters.dropped.newest;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What only a real nats-server shows: credentials, permissions, limits, failover, kill and restart.
-#include "nats_support.hpp"
-
 #include <fluxmq/nats.hpp>
 #include <fluxmq/testing/nats_server.hpp>
+
+#include "nats_support.hpp"
 
 #include <atomic>
 #include <map>
@@ -94,7 +94,8 @@ TEST(NatsBroker, the_servers_limit_is_enforced_before_it_can_hang_up) {
         const auto inbox = std::make_shared<Inbox>();
         const auto subscription = co_await nats.subscribe("a", inbox);
         nats.publish("a", std::string(1024, 'x'));
-        EXPECT_EQ(kind_thrown_by([&] { nats.publish("a", std::string(1025, 'x')); }), errc::payload_too_large);
+        EXPECT_EQ(kind_thrown_by([&] { nats.publish("a", std::string(1025, 'x')); }),
+                  errc::payload_too_large);
         EXPECT_EQ(kind_thrown_by([&] { nats.publish("a", std::string(1024, 'x'), Headers{{"a", "b"}}); }),
                   errc::payload_too_large);
         co_await nats.flush();
@@ -237,7 +238,8 @@ TEST(NatsBroker, credentials_that_are_refused_on_reconnect_end_the_transport) {
         // Another server with other users takes the port.
         NatsServer stranger{{.arguments = {"--user", "me", "--pass", "changed"}, .port = port}};
         co_await events.have(ConnectionState::closed, 1);
-        EXPECT_NE(events.seen.back().detail.find("refused twice"), std::string::npos) << events.seen.back().detail;
+        EXPECT_NE(events.seen.back().detail.find("refused twice"), std::string::npos)
+            << events.seen.back().detail;
         EXPECT_EQ(events.seen.back().detail.find("s3cret"), std::string::npos);
         EXPECT_EQ(kind_thrown_by([&] { nats.publish("a", "x"); }), errc::closed);
         co_await nats.close();
@@ -308,7 +310,8 @@ TEST(NatsBroker, survives_ten_kills_of_the_server_under_load) {
             co_await events.have(ConnectionState::disconnected, static_cast<std::size_t>(kill));
             nats.publish("load.buffered", std::to_string(kill)); // there is no connection now
             const int from[2] = {sent[0], sent[1]};
-            co_await until([&] { return sent[0] > from[0] + 20 && sent[1] > from[1] + 20; }, "load meanwhile");
+            co_await until([&] { return sent[0] > from[0] + 20 && sent[1] > from[1] + 20; },
+                           "load meanwhile");
             server.start();
             co_await events.have(ConnectionState::reconnected, static_cast<std::size_t>(kill));
             const auto answer = co_await nats.request("echo", "still there?", 20s);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "../src/nats/outbox.hpp"
-
-#include "nats_support.hpp"
-
 #include <fluxmq/headers.hpp>
+
+#include "../src/nats/outbox.hpp"
+#include "nats_support.hpp"
 
 #include <thread>
 
@@ -21,7 +20,9 @@ struct NatsOutbox : ::testing::Test {
         frames.append(first);
         outbox.connected(std::move(frames));
     }
-    void publish(std::string_view topic, std::string_view payload = "x") { outbox.publish(topic, "", {}, payload); }
+    void publish(std::string_view topic, std::string_view payload = "x") {
+        outbox.publish(topic, "", {}, payload);
+    }
     std::string write_all() {
         std::string written;
         for (auto batch = outbox.start_write(); !batch.empty(); batch = outbox.start_write()) {

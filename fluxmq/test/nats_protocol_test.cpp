@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <fluxmq/error.hpp>
+#include <fluxmq/headers.hpp>
+
 #include "../src/nats/header_block.hpp"
 #include "../src/nats/info.hpp"
 #include "../src/nats/protocol.hpp"
 #include "../src/nats/read_buffer.hpp"
 #include "../src/nats/slot_map.hpp"
-
-#include <fluxmq/error.hpp>
-#include <fluxmq/headers.hpp>
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,8 @@ std::string show(const Frame& frame) {
     switch (frame.kind) {
     case Kind::message:
         return "message " + std::string{frame.subject} + " " + std::to_string(frame.sid) + " <" +
-               std::string{frame.reply} + "> [" + std::string{frame.headers} + "] " + std::string{frame.payload};
+               std::string{frame.reply} + "> [" + std::string{frame.headers} + "] " +
+               std::string{frame.payload};
     case Kind::info: return "info " + std::string{frame.text};
     case Kind::ping: return "ping";
     case Kind::pong: return "pong";
@@ -44,7 +45,8 @@ std::string parse_one(std::string_view input, const Limits& limits = {}) {
 
 std::string session() {
     using namespace std::string_literals;
-    return "INFO {\"server_id\":\"X\"} \r\n+OK\r\nPING\r\nMSG a.b 7 5\r\nhello\r\nMSG a.b 7 reply.to 0\r\n\r\n"
+    return "INFO {\"server_id\":\"X\"} \r\n+OK\r\nPING\r\nMSG a.b 7 5\r\nhello\r\nMSG a.b 7 reply.to "
+           "0\r\n\r\n"
            "HMSG h 12 20 25\r\nNATS/1.0\r\nKey: v\r\n\r\nbytes\r\n"
            "HMSG h 12 r 16 16\r\nNATS/1.0 503\r\n\r\n\r\nPONG\r\n"
            "MSG bin 1 6\r\n\r\n\0\r\n\r\r\n-ERR 'Unknown Protocol Operation'\r\n"s;
@@ -62,9 +64,7 @@ std::vector<std::string> parse_all(std::string_view input) {
     return frames;
 }
 
-std::string text_of(const OutBuffer& out) {
-    return std::string{out.view()};
-}
+std::string text_of(const OutBuffer& out) { return std::string{out.view()}; }
 
 } // namespace
 
@@ -107,8 +107,13 @@ TEST(NatsProtocol, a_session_split_at_every_position_gives_the_same_frames) {
 }
 
 TEST(NatsProtocol, every_prefix_of_a_frame_is_incomplete) {
-    const std::string frames[] = {"INFO {}\r\n",         "PING\r\n", "PONG\r\n", "+OK\r\n", "-ERR 'x'\r\n",
-                                  "MSG a 1 r 2\r\nhi\r\n", "HMSG a 1 12 12\r\nNATS/1.0\r\n\r\n\r\n"};
+    const std::string frames[] = {"INFO {}\r\n",
+                                  "PING\r\n",
+                                  "PONG\r\n",
+                                  "+OK\r\n",
+                                  "-ERR 'x'\r\n",
+                                  "MSG a 1 r 2\r\nhi\r\n",
+                                  "HMSG a 1 12 12\r\nNATS/1.0\r\n\r\n\r\n"};
     for (const auto& frame : frames)
         for (std::size_t size = 0; size < frame.size(); ++size)
             EXPECT_EQ(parse_one(frame.substr(0, size)), "incomplete") << frame.substr(0, size);
@@ -143,7 +148,8 @@ TEST(NatsProtocol, says_what_is_wrong_with_what_is_not_the_protocol) {
                                "SSH-2.0-OpenSSH_9.2\r\n",
                                "+KO\r\n"};
     for (const auto* input : malformed)
-        EXPECT_TRUE(parse_one(input).starts_with("malformed: the server sent '")) << input << ": " << parse_one(input);
+        EXPECT_TRUE(parse_one(input).starts_with("malformed: the server sent '"))
+            << input << ": " << parse_one(input);
     EXPECT_TRUE(parse_one(std::string_view{"\0\1\2", 3}).starts_with("malformed: the server sent '...'"));
 }
 
@@ -210,8 +216,9 @@ TEST(NatsProtocol, shows_bytes_as_text_that_can_be_printed) {
 }
 
 TEST(NatsHeaderBlock, reads_what_it_writes) {
-    const Headers headers{{"Name", "value"}, {"name", "other case"}, {"Name", "twice"}, {"Empty", ""},
-                          {"Colon", "a:b: c"}, {"Utf8", "gr\xc3\xbc\xc3\x9f"}, {"Trailing", "x  "}};
+    const Headers headers{{"Name", "value"},  {"name", "other case"}, {"Name", "twice"},
+                          {"Empty", ""},      {"Colon", "a:b: c"},    {"Utf8", "gr\xc3\xbc\xc3\x9f"},
+                          {"Trailing", "x  "}};
     std::string block(header_block_size(headers), '?');
     EXPECT_EQ(write_header_block(block.data(), headers), block.data() + block.size());
     Headers read;
@@ -240,8 +247,8 @@ TEST(NatsHeaderBlock, reads_the_status_of_its_first_line) {
 TEST(NatsHeaderBlock, takes_what_it_can_of_an_odd_block) {
     Headers headers;
     HeaderStatus status;
-    ASSERT_TRUE(read_header_block("NATS/1.0\r\nno colon\r\n: no name\r\nbad name: x\r\nGood:x\r\nSpaced:  \t y", headers,
-                                  status));
+    ASSERT_TRUE(read_header_block(
+        "NATS/1.0\r\nno colon\r\n: no name\r\nbad name: x\r\nGood:x\r\nSpaced:  \t y", headers, status));
     EXPECT_EQ(headers, (Headers{{"Good", "x"}, {"Spaced", "y"}}));
     EXPECT_FALSE(read_header_block("HTTP/1.1 200\r\n\r\n", headers, status));
     EXPECT_FALSE(read_header_block("", headers, status));
@@ -295,7 +302,8 @@ TEST(NatsReadBuffer, never_writes_where_a_slice_is) {
     }
     EXPECT_EQ(kept.view(), "first");
     for (int i = 0; i < 100; ++i)
-        EXPECT_EQ(slices[static_cast<std::size_t>(i)].view(), std::string(4000, static_cast<char>('a' + i % 26)));
+        EXPECT_EQ(slices[static_cast<std::size_t>(i)].view(),
+                  std::string(4000, static_cast<char>('a' + i % 26)));
 }
 
 TEST(NatsReadBuffer, carries_an_unfinished_frame_over_to_the_next_storage) {

@@ -193,8 +193,8 @@ public:
     }
 
     Task<> holds(std::size_t count) {
-        co_await until([&] { return size() >= count; }, std::to_string(count) + " messages, have " +
-                                                            std::to_string(size()));
+        co_await until([&] { return size() >= count; },
+                       std::to_string(count) + " messages, have " + std::to_string(size()));
     }
 
 private:

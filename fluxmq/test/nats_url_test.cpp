@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "../src/nats/auth.hpp"
-#include "../src/nats/url.hpp"
-
 #include <fluxmq/error.hpp>
 #include <fluxmq/nats.hpp>
+
+#include "../src/nats/auth.hpp"
+#include "../src/nats/url.hpp"
 
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
@@ -74,15 +74,16 @@ TEST(NatsUrl, says_what_is_wrong) {
     EXPECT_EQ(refusal("http://host"),
               "invalid url: 'http://host': the scheme 'http' is not supported, only nats://host:port is");
     EXPECT_EQ(refusal(""), "invalid url: an address is empty; nats://host:port is expected");
-    for (const auto* url : {"nats://", "nats://host:", "nats://host:0", "nats://host:65536", "nats://host:99999999999",
-                            "nats://host:x", "nats://host:-1", "nats://:4222", "a,,b", "a,", "nats://[::1", "nats://::1",
-                            "nats://[::1]x", "nats://a b", "nats://host/path", "nats://u%4:p@h", "nats://u%zz:p@h"})
+    for (const auto* url :
+         {"nats://", "nats://host:", "nats://host:0", "nats://host:65536", "nats://host:99999999999",
+          "nats://host:x", "nats://host:-1", "nats://:4222", "a,,b", "a,", "nats://[::1", "nats://::1",
+          "nats://[::1]x", "nats://a b", "nats://host/path", "nats://u%4:p@h", "nats://u%zz:p@h"})
         EXPECT_TRUE(refusal(url).starts_with("invalid url: ")) << url << ": " << refusal(url);
 }
 
 TEST(NatsUrl, shows_no_credentials_in_what_it_says) {
-    for (const auto* url : {"nats://me:secret@host:x", "me:secret@", "nats://me:secret@h@st:0", "tls://secret@host",
-                            "nats://%zz:secret@host"})
+    for (const auto* url : {"nats://me:secret@host:x", "me:secret@", "nats://me:secret@h@st:0",
+                            "tls://secret@host", "nats://%zz:secret@host"})
         EXPECT_EQ(refusal(url).find("secret"), std::string::npos) << refusal(url);
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What transport.hpp promises, on every transport.
-#include "nats_support.hpp"
-
 #include <fluxmq/inproc.hpp>
 #include <fluxmq/nats.hpp>
 #include <fluxmq/subject.hpp>
 #include <fluxmq/testing/nats_server.hpp>
+
+#include "nats_support.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 
@@ -275,7 +275,8 @@ TEST_P(TransportContract, thousands_of_requests_may_be_outstanding) {
 TEST_P(TransportContract, answers_that_are_acknowledgements_are_passed_over) {
     with_transport([](Transport& transport) -> Task<> {
         const auto name = topic();
-        const auto answers = std::make_shared<Answers>(transport, std::vector<std::string>{"+ACK", "-NAK", "real"});
+        const auto answers =
+            std::make_shared<Answers>(transport, std::vector<std::string>{"+ACK", "-NAK", "real"});
         const auto subscription = co_await transport.subscribe(name, answers);
         const auto answer = co_await transport.request(name, "question", 10s);
         EXPECT_EQ(answer.text(), "real");
@@ -340,9 +341,15 @@ TEST_P(TransportContract, headers_arrive_as_they_were_sent) {
         const auto name = topic();
         const auto inbox = std::make_shared<Inbox>();
         const auto subscription = co_await transport.subscribe(name, inbox);
-        const Headers headers{{"Plain", "value"},     {"plain", "another case"},      {"Plain", "again"},
-                              {"Empty", ""},          {"Colons", "a:b:c: d"},         {"Spaces", "a  b"},
-                              {"Utf8", "\xc3\xbc\xe2\x82\xac"}, {"!#$%&'*+-.^_`|~", "odd name"}, {"Tab", "a\tb"},
+        const Headers headers{{"Plain", "value"},
+                              {"plain", "another case"},
+                              {"Plain", "again"},
+                              {"Empty", ""},
+                              {"Colons", "a:b:c: d"},
+                              {"Spaces", "a  b"},
+                              {"Utf8", "\xc3\xbc\xe2\x82\xac"},
+                              {"!#$%&'*+-.^_`|~", "odd name"},
+                              {"Tab", "a\tb"},
                               {"Long", std::string(5'000, 'x')}};
         transport.publish(name, "body", headers);
         transport.publish(name, "", Headers{{"Only", "headers"}});
@@ -365,8 +372,13 @@ TEST_P(TransportContract, payloads_arrive_byte_for_byte) {
         std::string every;
         for (int i = 0; i < 256; ++i)
             every += static_cast<char>(i);
-        const std::vector<std::string> payloads{"", "\r\n", every, "PING\r\nMSG a 1 1\r\n", std::string(70'000, '\0'),
-                                                std::string(65'536, 'x'), std::string(300'000, '\n')};
+        const std::vector<std::string> payloads{"",
+                                                "\r\n",
+                                                every,
+                                                "PING\r\nMSG a 1 1\r\n",
+                                                std::string(70'000, '\0'),
+                                                std::string(65'536, 'x'),
+                                                std::string(300'000, '\n')};
         for (const auto& payload : payloads)
             transport.publish(name, payload);
         co_await inbox->holds(payloads.size());
@@ -392,7 +404,8 @@ TEST_P(TransportContract, takes_payloads_up_to_its_limit_and_names_one_beyond) {
             EXPECT_EQ(error.kind(), errc::payload_too_large);
             EXPECT_EQ(error.topic(), name);
             EXPECT_NE(error.detail().find(std::to_string(largest.size())), std::string::npos) << error.what();
-            EXPECT_NE(error.detail().find(std::to_string(largest.size() + 1)), std::string::npos) << error.what();
+            EXPECT_NE(error.detail().find(std::to_string(largest.size() + 1)), std::string::npos)
+                << error.what();
             EXPECT_FALSE(error.retryable());
         }
         EXPECT_EQ(kind_thrown_by([&] { transport.publish(name, largest, Headers{{"a", "b"}}); }),
@@ -409,10 +422,13 @@ TEST_P(TransportContract, takes_payloads_up_to_its_limit_and_names_one_beyond) {
 TEST_P(TransportContract, refuses_invalid_topics_everywhere) {
     with_transport([](Transport& transport) -> Task<> {
         const auto inbox = std::make_shared<Inbox>();
-        for (const std::string bad : {"", ".", "a.", ".a", "a..b", "a b", "a\tb", "a\r\nPING", "a.*", "a.>", "*", ">"}) {
+        for (const std::string bad :
+             {"", ".", "a.", ".a", "a..b", "a b", "a\tb", "a\r\nPING", "a.*", "a.>", "*", ">"}) {
             EXPECT_EQ(kind_thrown_by([&] { transport.publish(bad, "x"); }), errc::invalid_topic) << bad;
             if (!bad.empty()) {
-                EXPECT_EQ(kind_thrown_by([&] { transport.publish("fine", "x", {}, bad); }), errc::invalid_topic) << bad;
+                EXPECT_EQ(kind_thrown_by([&] { transport.publish("fine", "x", {}, bad); }),
+                          errc::invalid_topic)
+                    << bad;
             }
             const auto failure = co_await failure_of(transport.request(bad, "x"));
             EXPECT_TRUE(failure && failure->kind() == errc::invalid_topic) << bad;
@@ -698,6 +714,7 @@ TEST_P(TransportContract, a_cancelled_request_leaves_nothing_behind) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, TransportContract,
-    ::testing::Values(Kind{"InProc", []() -> std::unique_ptr<World> { return std::make_unique<InProcWorld>(); }},
+    ::testing::Values(Kind{"InProc",
+                           []() -> std::unique_ptr<World> { return std::make_unique<InProcWorld>(); }},
                       Kind{"Nats", []() -> std::unique_ptr<World> { return std::make_unique<NatsWorld>(); }}),
     [](const auto& info) { return std::string{info.param.name}; });

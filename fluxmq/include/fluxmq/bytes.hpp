@@ -19,8 +19,17 @@ struct Storage {
     char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
 
     static Storage* allocate(std::size_t capacity);
-    static void retain(Storage* storage) noexcept;
-    static void release(Storage* storage) noexcept;
+    static void retain(Storage* storage) noexcept {
+        if (storage)
+            storage->references.fetch_add(1, std::memory_order_relaxed);
+    }
+    static void release(Storage* storage, std::uint32_t count = 1) noexcept {
+        if (storage && storage->references.fetch_sub(count, std::memory_order_acq_rel) == count)
+            destroy(storage);
+    }
+
+private:
+    static void destroy(Storage* storage) noexcept;
 };
 
 } // namespace detail
@@ -32,7 +41,9 @@ struct Storage {
 class Bytes {
 public:
     Bytes() noexcept = default;
-    Bytes(const Bytes& other) noexcept;
+    Bytes(const Bytes& other) noexcept : storage_{other.storage_}, view_{other.view_} {
+        detail::Storage::retain(storage_);
+    }
     Bytes(Bytes&& other) noexcept
         : storage_{std::exchange(other.storage_, nullptr)}, view_{std::exchange(other.view_, {})} {}
     Bytes& operator=(Bytes other) noexcept {
@@ -85,12 +96,14 @@ class Buffer {
 public:
     Buffer() noexcept = default;
     explicit Buffer(std::size_t capacity);
-    Buffer(Buffer&& other) noexcept : storage_{std::exchange(other.storage_, nullptr)} {}
+    Buffer(Buffer&& other) noexcept
+        : storage_{std::exchange(other.storage_, nullptr)}, spare_{std::exchange(other.spare_, 0)} {}
     Buffer& operator=(Buffer&& other) noexcept {
         std::swap(storage_, other.storage_);
+        std::swap(spare_, other.spare_);
         return *this;
     }
-    ~Buffer() { detail::Storage::release(storage_); }
+    ~Buffer() { detail::Storage::release(storage_, 1 + spare_); }
 
     char* data() noexcept { return storage_ ? storage_->data() : nullptr; }
     std::size_t capacity() const noexcept { return storage_ ? storage_->capacity : 0; }
@@ -99,10 +112,19 @@ public:
     bool unique() const noexcept;
 
     /// The bytes from `offset`, which stay alive as long as the result or a copy of it.
-    Bytes slice(std::size_t offset, std::size_t size) const noexcept;
+    Bytes slice(std::size_t offset, std::size_t size) const noexcept {
+        if (spare_ == 0)
+            take_references();
+        --spare_;
+        return {storage_, {storage_->data() + offset, size}};
+    }
 
 private:
+    void take_references() const noexcept;
+
     detail::Storage* storage_ = nullptr;
+    // References taken in advance, many in one atomic step, for the slices to come.
+    mutable std::uint32_t spare_ = 0;
 };
 
 } // namespace fluxmq

@@ -20,7 +20,7 @@ namespace detail {
 
 template <class T>
 concept RawBytes = std::convertible_to<const T&, std::span<const unsigned char>> ||
-                       std::convertible_to<const T&, std::span<const std::byte>>;
+                   std::convertible_to<const T&, std::span<const std::byte>>;
 
 } // namespace detail
 
@@ -50,8 +50,8 @@ public:
     /// BOOST_DESCRIBE_STRUCT, containers, optionals.
     template <class T>
         requires(boost::json::has_value_from<T>::value && !std::convertible_to<T, std::string_view> &&
-                 !detail::RawBytes<T> && !std::same_as<T, boost::json::value> && !std::same_as<T, boost::json::object> &&
-                 !std::same_as<T, boost::json::array>)
+                 !detail::RawBytes<T> && !std::same_as<T, boost::json::value> &&
+                 !std::same_as<T, boost::json::object> && !std::same_as<T, boost::json::array>)
     Payload(const T& value) : Payload(boost::json::value_from(value)) {}
 
     std::string_view view() const noexcept { return view_; }

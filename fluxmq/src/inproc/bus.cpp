@@ -22,8 +22,8 @@ constexpr std::uint32_t ended_bit = std::uint32_t{1} << 31;
 Target::Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options,
                std::shared_ptr<Received> received)
     : pattern_{std::move(pattern)}, queue_{options.queue}, receiver_{std::move(receiver)},
-      received_{std::move(received)},
-      limited_{options.max_messages != 0}, remaining_{static_cast<std::int64_t>(options.max_messages)} {}
+      received_{std::move(received)}, limited_{options.max_messages != 0},
+      remaining_{static_cast<std::int64_t>(options.max_messages)} {}
 
 Target::Offered Target::offer(Message& message) noexcept {
     auto result = Offered::ended;

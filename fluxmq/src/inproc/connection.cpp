@@ -32,6 +32,16 @@ std::shared_ptr<const Headers> share(const Headers& headers) {
     return headers.empty() ? nullptr : std::make_shared<const Headers>(headers);
 }
 
+// As a NATS server counts it: with the headers as they are on its wire (ADR-4), so that the limit is the same.
+std::size_t body_size(const Payload& payload, const Headers& headers) noexcept {
+    std::size_t size = payload.size();
+    if (!headers.empty())
+        size += std::string_view{"NATS/1.0\r\n\r\n"}.size();
+    for (const auto& [name, value] : headers)
+        size += name.size() + value.size() + std::string_view{": \r\n"}.size();
+    return size;
+}
+
 } // namespace
 
 InProc::Connection::Connection(std::shared_ptr<InProcBus::Core> core)
@@ -85,10 +95,10 @@ void InProc::Connection::publish(std::string_view topic, const Payload& payload,
         check_open(topic);
         if (!reply.empty())
             check_publish(reply);
-        if (payload.size() > core_->options.max_payload)
+        if (const auto size = body_size(payload, headers); size > core_->options.max_payload)
             throw Error{errc::payload_too_large,
-                        std::to_string(payload.size()) + " bytes, the bus takes " +
-                            std::to_string(core_->options.max_payload),
+                        std::to_string(size) + " bytes" + (headers.empty() ? "" : " with headers") +
+                            ", the bus takes " + std::to_string(core_->options.max_payload),
                         std::string{topic}};
         if (waiting_.load(std::memory_order_relaxed) >= core_->options.max_waiting)
             throw Error{errc::buffer_full,

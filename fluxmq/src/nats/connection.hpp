@@ -86,7 +86,8 @@ private:
     Progress consume(Session& session);
     bool deliver_messages(Session& session, nats::Frame& frame);
     nats::Subscriptions::Outcome deliver(Session& session, const nats::Frame& frame);
-    Message make_message(Session& session, const nats::Frame& frame, const Bytes* subject) const;
+    static Message make_message(Session& session, const nats::Frame& frame,
+                                const nats::Subscriptions::Entry* entry);
     Progress handle(Session& session, const nats::Frame& frame);
     std::optional<std::string> server_error(std::string_view text);
     Task<> unstall(Session& session);

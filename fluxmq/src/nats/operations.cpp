@@ -140,7 +140,7 @@ Task<Subscription> Nats::Impl::subscribe(Self self, std::string topic, std::shar
         if (sid != 0)
             self->unsubscribe(sid);
     }};
-    nats::Subscriptions::Entry entry{Bytes::copy(topic), std::move(queue), std::move(receiver), max_messages};
+    nats::Subscriptions::Entry entry{topic, std::move(queue), std::move(receiver), max_messages};
     sid = self->subscriptions_.insert(std::move(entry), [&](std::uint64_t id, const auto& added) {
         self->outbox_.control([&](nats::OutBuffer& out) { added.append(out, id); });
     });

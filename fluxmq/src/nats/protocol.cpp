@@ -160,11 +160,85 @@ Kind parse_line(std::string_view input, const Op& op, Frame& frame, const Limits
     return frame.kind = op.kind;
 }
 
+// The end of the run of printable bytes at `at`, eight at a time where there are so many.
+const char* skip_token(const char* at, const char* end) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t high_bits = ones * 0x80;
+    while (end - at >= 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, sizeof word);
+        if ((word - ones * 0x21) & ~word & high_bits) // a byte below '!'
+            break;
+        at += 8;
+    }
+    while (at != end && static_cast<unsigned char>(*at) > ' ')
+        ++at;
+    return at;
+}
+
+// At most 9 digits.
+const char* read_digits(const char* at, const char* end, std::uint64_t& number) noexcept {
+    const char* const last = end - at > 9 ? at + 9 : end;
+    std::uint64_t value = 0;
+    for (; at != last; ++at) {
+        const auto digit = static_cast<unsigned>(static_cast<unsigned char>(*at)) - '0';
+        if (digit > 9)
+            break;
+        value = value * 10 + digit;
+    }
+    number = value;
+    return at;
+}
+
+// A complete MSG as servers write it, the one frame that counts. False: parse_message() has to look at it.
+bool parse_plain_message(std::string_view input, Frame& frame, const Limits& limits) noexcept {
+    const char* const end = input.data() + input.size();
+    const char* const subject = input.data() + 4;
+    const char* at = skip_token(subject, end);
+    const char* const subject_end = at;
+    if (at == subject || at == end || *at++ != ' ')
+        return false;
+    std::uint64_t sid = 0;
+    const char* const digits = at;
+    at = read_digits(at, end, sid);
+    if (at == digits || at == end || *at++ != ' ')
+        return false;
+    const char* reply = at;
+    const char* reply_end = at;
+    std::uint64_t size = 0;
+    at = read_digits(at, end, size);
+    if (at == end || *at != '\r') { // a reply topic comes first
+        at = reply_end = skip_token(at, end);
+        if (at == reply || at == end || *at++ != ' ')
+            return false;
+        const char* const size_digits = at;
+        at = read_digits(at, end, size);
+        if (at == size_digits || at == end || *at != '\r')
+            return false;
+    } else if (at == reply) {
+        return false;
+    }
+    // Here `at` is at the line's end.
+    if (static_cast<std::size_t>(at - input.data()) + 2 > limits.control_line || size > limits.payload ||
+        static_cast<std::uint64_t>(end - at) < size + 4 || at[1] != '\n' || at[size + 2] != '\r' ||
+        at[size + 3] != '\n')
+        return false;
+    frame.size = static_cast<std::size_t>(at - input.data()) + size + 4;
+    frame.sid = sid;
+    frame.subject = {subject, static_cast<std::size_t>(subject_end - subject)};
+    frame.reply = {reply, static_cast<std::size_t>(reply_end - reply)};
+    frame.headers = {};
+    frame.payload = {at + 2, static_cast<std::size_t>(size)};
+    frame.kind = Kind::message;
+    return true;
+}
+
 } // namespace
 
 Kind parse(std::string_view input, Frame& frame, const Limits& limits) noexcept {
     if (input.size() > 4 && std::memcmp(input.data(), "MSG ", 4) == 0)
-        return parse_message(input, 4, false, frame, limits);
+        return parse_plain_message(input, frame, limits) ? Kind::message
+                                                         : parse_message(input, 4, false, frame, limits);
 
     for (const auto& op : ops) {
         const auto seen = std::min(op.name.size(), input.size());

@@ -15,7 +15,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,12 +57,9 @@ struct Nats::Session {
     Timer ping_timer;
     std::string lost_reason; ///< why we gave the connection up; empty when it broke by itself
 
-    /// A message that its receiver had no room for. Until it has, nothing is read.
-    struct Stalled {
-        std::uint64_t sid = 0;
-        Message message;
-    };
-    std::optional<Stalled> stalled;
+    /// The subscription whose receiver had no room for `refused`; 0: none. Until it has, nothing is read.
+    std::uint64_t stalled = 0;
+    Message refused;
 
 private:
     boost::asio::steady_timer signal_;

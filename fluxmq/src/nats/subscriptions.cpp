@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "subscriptions.hpp"
 
+#include <algorithm>
+
 namespace fluxmq::nats {
+
+Subscriptions::Entry::Entry(std::string_view topic, std::string group, std::shared_ptr<Receiver> to,
+                            std::uint64_t limit)
+    : storage{topic.size()}, subject{storage.data(), topic.size()}, queue{std::move(group)},
+      receiver{std::move(to)}, max_messages{limit} {
+    std::copy(topic.begin(), topic.end(), storage.data());
+}
 
 Subscriptions::Delivery::~Delivery() {
     table_.delivering_ = false;
@@ -17,7 +26,7 @@ void Subscriptions::clear() noexcept {
     std::swap(gone, entries_);
 }
 
-Subscriptions::Outcome Subscriptions::deliver_to(Entry& entry, std::uint64_t sid, Message message,
+Subscriptions::Outcome Subscriptions::deliver_to(Entry& entry, std::uint64_t sid, Message&& message,
                                                  Message& refused) {
     // Counted first: the entry may be gone when offer() returns.
     const bool last = ++entry.delivered == entry.max_messages;

@@ -45,12 +45,16 @@ public:
     enum class Outcome { taken, unknown, full };
 
     struct Entry {
-        Bytes subject;
+        Entry(std::string_view topic, std::string group, std::shared_ptr<Receiver> to, std::uint64_t limit);
+
+        Buffer storage; // of the subject: to share a slice of it costs less than a copy of Bytes
+        std::string_view subject;
         std::string queue;
         std::shared_ptr<Receiver> receiver;
-        std::uint64_t max_messages = 0;
+        std::uint64_t max_messages;
         std::uint64_t delivered = 0;
 
+        Bytes shared_subject() const noexcept { return storage.slice(0, subject.size()); }
         /// What tells a server of it.
         void append(OutBuffer& out, std::uint64_t sid) const;
     };
@@ -81,12 +85,12 @@ public:
     /// Removes all.
     void clear() noexcept;
 
-    /// Offers `make(subject)` to the subscription `sid`, where `subject` is the one it was made with. On
-    /// Outcome::full the message is put into `refused`. Needs a Delivery.
+    /// Offers `make(entry)` to the subscription `sid`. On Outcome::full the message is put into `refused`. Needs a
+    /// Delivery.
     template <class Make>
     Outcome deliver(std::uint64_t sid, Make make, Message& refused) {
         auto* entry = entries_.find(sid);
-        return entry ? deliver_to(*entry, sid, make(entry->subject), refused) : Outcome::unknown;
+        return entry ? deliver_to(*entry, sid, make(std::as_const(*entry)), refused) : Outcome::unknown;
     }
 
     /// The receiver of `sid`; null when that is gone.
@@ -101,7 +105,7 @@ public:
     }
 
 private:
-    Outcome deliver_to(Entry& entry, std::uint64_t sid, Message message, Message& refused);
+    Outcome deliver_to(Entry& entry, std::uint64_t sid, Message&& message, Message& refused);
     void append_all(OutBuffer& out);
 
     std::recursive_mutex mutex_;

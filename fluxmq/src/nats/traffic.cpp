@@ -78,16 +78,15 @@ Subscriptions::Outcome Nats::Impl::deliver(Session& session, const Frame& frame)
         requests_.answer(make_message(session, frame, nullptr));
         return Subscriptions::Outcome::taken;
     }
-    Message refused;
-    const auto make = [&](const Bytes& subject) { return make_message(session, frame, &subject); };
-    const auto outcome = subscriptions_.deliver(frame.sid, make, refused);
+    const auto make = [&](const Subscriptions::Entry& entry) { return make_message(session, frame, &entry); };
+    const auto outcome = subscriptions_.deliver(frame.sid, make, session.refused);
     if (outcome == Subscriptions::Outcome::full)
-        session.stalled.emplace(Session::Stalled{frame.sid, std::move(refused)});
+        session.stalled = frame.sid;
     return outcome;
 }
 
-// `subject`: of the subscription; where it is the message's, sharing it spares the read buffer a reference.
-Message Nats::Impl::make_message(Session& session, const Frame& frame, const Bytes* subject) const {
+// Where the subscription's subject is the message's too, sharing it spares the read buffer a reference.
+Message Nats::Impl::make_message(Session& session, const Frame& frame, const Subscriptions::Entry* entry) {
     std::shared_ptr<const Headers> headers;
     nats::HeaderStatus status;
     if (!frame.headers.empty()) {
@@ -96,9 +95,9 @@ Message Nats::Impl::make_message(Session& session, const Frame& frame, const Byt
         if (!read.empty())
             headers = std::make_shared<const Headers>(std::move(read));
     }
-    const bool shared = subject && subject->view() == frame.subject;
-    Message message{shared ? *subject : session.in.slice(frame.subject), session.in.slice(frame.payload),
-                    session.in.slice(frame.reply), std::move(headers)};
+    const bool shared = entry && entry->subject == frame.subject;
+    Message message{shared ? entry->shared_subject() : session.in.slice(frame.subject),
+                    session.in.slice(frame.payload), session.in.slice(frame.reply), std::move(headers)};
     message.set_status(status.code);
     return message;
 }
@@ -158,8 +157,8 @@ std::optional<std::string> Nats::Impl::server_error(std::string_view text) {
 // Waits until the receiver of the message it stalled on has room, and offers it again. Meanwhile nothing is
 // read, so that the server waits too.
 Task<> Nats::Impl::unstall(Session& session) {
-    while (session.stalled && !session.stopping) {
-        const auto sid = session.stalled->sid;
+    const auto sid = session.stalled;
+    while (!session.stopping) {
         if (const auto receiver = subscriptions_.receiver(sid))
             receiver->when_ready([weak = weak_from_this()] {
                 if (const auto self = weak.lock())
@@ -170,14 +169,14 @@ Task<> Nats::Impl::unstall(Session& session) {
         co_await session.wait();
         if (session.stopping)
             break;
-        Message refused;
+        auto message = std::move(session.refused);
+        const auto again = [&](const Subscriptions::Entry&) { return std::move(message); };
         const Subscriptions::Delivery delivery{subscriptions_};
-        const auto again = [&](const Bytes&) { return std::move(session.stalled->message); };
-        if (subscriptions_.deliver(sid, again, refused) != Subscriptions::Outcome::full)
+        if (subscriptions_.deliver(sid, again, session.refused) != Subscriptions::Outcome::full)
             break;
-        session.stalled->message = std::move(refused);
     }
-    session.stalled.reset();
+    session.stalled = 0;
+    session.refused = {};
 }
 
 // Any thread: there may be room again.

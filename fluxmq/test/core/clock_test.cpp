@@ -46,7 +46,9 @@ TEST(RealClock, a_cancelled_or_destroyed_timer_does_not_call) {
     auto cancelled = clock->call_at(clock->now(), context.get_executor(), [&] { called = true; });
     cancelled.cancel();
     cancelled.cancel();
-    { const auto gone = clock->call_at(clock->now(), context.get_executor(), [&] { called = true; }); }
+    {
+        const auto gone = clock->call_at(clock->now(), context.get_executor(), [&] { called = true; });
+    }
     context.run();
     EXPECT_FALSE(called);
 }
@@ -70,8 +72,7 @@ TEST(RealClock, a_sleep_that_is_left_with_its_loop_leaves_nothing_behind) {
     {
         io_context context;
         boost::asio::co_spawn(
-            context,
-            [](std::shared_ptr<int>) -> Task<> { co_await Clock::real()->sleep_for(1h); }(held),
+            context, [](std::shared_ptr<int>) -> Task<> { co_await Clock::real()->sleep_for(1h); }(held),
             [](std::exception_ptr) {});
         context.poll();
         EXPECT_EQ(held.use_count(), 2);
@@ -136,7 +137,7 @@ TEST(Sleep, may_be_cancelled_at_the_very_moment_it_ends) {
     VirtualLoop loop;
     Cancellable sleep{loop, loop.clock()->sleep_for(1h)};
     loop.settle();
-    loop.clock()->advance_to(loop.clock()->now() + 1h);                  // queues the end of the sleep
+    loop.clock()->advance_to(loop.clock()->now() + 1h);         // queues the end of the sleep
     boost::asio::post(loop.context(), [&] { sleep.cancel(); }); // runs when it has ended and not gone on
     loop.settle();
     EXPECT_TRUE(sleep.done);
@@ -162,7 +163,8 @@ TEST(VirtualClock, calls_run_in_the_order_of_times_and_of_asking) {
     std::vector<std::string> calls;
     std::vector<Timer> timers;
     for (const auto& [name, at] : {std::pair{"3a", 3s}, {"1a", 1s}, {"3b", 3s}, {"2", 2s}, {"1b", 1s}})
-        timers.push_back(clock->call_at(start + at, loop.executor(), [&calls, name] { calls.push_back(name); }));
+        timers.push_back(
+            clock->call_at(start + at, loop.executor(), [&calls, name] { calls.push_back(name); }));
     EXPECT_EQ(clock->next(), start + 1s);
     clock->advance_to(start + 3s);
     EXPECT_THAT(calls, IsEmpty()); // handed to the loop, which has not run

@@ -4,7 +4,6 @@
 #include "support.hpp"
 
 #include <boost/asio/detached.hpp>
-
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -20,8 +19,8 @@ using test::drain;
 using test::error_of;
 using test::kind_of;
 using test::VirtualLoop;
-using ::testing::ElementsAre;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -55,17 +54,34 @@ protected:
         return transport;
     }
 
-    Subscription subscribe(InProc& transport, std::string topic, const Sink& sink, SubscribeOptions options = {}) {
+    Subscription subscribe(InProc& transport, std::string topic, const Sink& sink,
+                           SubscribeOptions options = {}) {
         return loop.run(transport.subscribe(std::move(topic), sink.inlet, options));
     }
 
-    // Answers every message of `topic` with what it holds, and " back".
-    Task<> echo(std::shared_ptr<InProc> transport, std::string topic, std::shared_ptr<Mailbox> mailbox) {
+    // Answers every message of `topic` with what it holds, and " back", until the test ends.
+    void serve_echo(std::shared_ptr<InProc> transport, std::string topic) {
+        servers_.push_back(Mailbox::create());
+        loop.spawn(echo(std::move(transport), std::move(topic), servers_.back()));
+        loop.settle();
+    }
+
+    void TearDown() override {
+        for (const auto& mailbox : servers_)
+            mailbox->close();
+        loop.settle();
+    }
+
+private:
+    static Task<> echo(std::shared_ptr<InProc> transport, std::string topic,
+                       std::shared_ptr<Mailbox> mailbox) {
         const auto subscription = co_await transport->subscribe(topic, mailbox->add_inlet({}));
         while (co_await mailbox->wait())
             while (const auto delivery = mailbox->pop_message())
                 transport->respond(delivery->message, std::string{delivery->message.text()} + " back");
     }
+
+    std::vector<std::shared_ptr<Mailbox>> servers_;
 };
 
 // --- publish and subscribe -----------------------------------------------------------------------------------
@@ -73,8 +89,9 @@ protected:
 TEST_F(InProcTest, a_message_reaches_every_subscriber_whose_pattern_covers_its_topic) {
     const auto sender = connected();
     const auto receiver = connected();
-    const std::pair<const char*, bool> patterns[] = {{"a.b.c", true}, {"a.*.c", true}, {"*.*.*", true}, {"a.>", true},
-                                                     {">", true},     {"a.b", false},  {"a.*", false},  {"b.>", false}};
+    const std::pair<const char*, bool> patterns[] = {{"a.b.c", true}, {"a.*.c", true}, {"*.*.*", true},
+                                                     {"a.>", true},   {">", true},     {"a.b", false},
+                                                     {"a.*", false},  {"b.>", false}};
     std::vector<Sink> sinks(std::size(patterns));
     std::vector<Subscription> subscriptions;
     for (std::size_t i = 0; i < sinks.size(); ++i)
@@ -200,7 +217,8 @@ TEST_F(InProcTest, each_queue_group_and_each_single_subscriber_gets_its_copy) {
     Sink b;
     const auto s1 = subscribe(*transport, "jobs", alone);
     const auto s2 = subscribe(*transport, "jobs", a1, {.queue = "a"});
-    const auto s3 = subscribe(*transport, "*", a2, {.queue = "a"}); // a group by its name, whatever the pattern
+    const auto s3 =
+        subscribe(*transport, "*", a2, {.queue = "a"}); // a group by its name, whatever the pattern
     const auto s4 = subscribe(*transport, "jobs", b, {.queue = "b"});
     transport->publish("jobs", "1");
     transport->publish("jobs", "2");
@@ -259,8 +277,7 @@ TEST_F(InProcTest, an_unsubscribed_member_is_no_longer_served) {
 TEST_F(InProcTest, a_request_gets_its_answer) {
     const auto server = connected();
     const auto client = connected();
-    loop.spawn(echo(server, "echo", Mailbox::create()));
-    loop.settle();
+    serve_echo(server, "echo");
     const auto answer = loop.run(client->request("echo", "hello", 1s, {{"trace", "7"}}));
     EXPECT_EQ(answer.text(), "hello back");
     EXPECT_EQ(answer.headers().get("trace"), "7"); // respond() carries them back
@@ -269,8 +286,7 @@ TEST_F(InProcTest, a_request_gets_its_answer) {
 
 TEST_F(InProcTest, a_request_may_be_awaited_after_its_payload_is_gone) {
     const auto transport = connected();
-    loop.spawn(echo(transport, "echo", Mailbox::create()));
-    loop.settle();
+    serve_echo(transport, "echo");
     auto request = [&] {
         const std::string payload = "a text too long for the place inside a string";
         return transport->request("echo", payload);
@@ -339,8 +355,7 @@ TEST_F(InProcTest, a_cancelled_request_throws_cancelled_and_the_next_one_works) 
     loop.settle();
     EXPECT_EQ(request.failure(), errc::cancelled);
     EXPECT_EQ(loop.clock()->next(), std::nullopt);
-    loop.spawn(echo(transport, "echo", Mailbox::create()));
-    loop.settle();
+    serve_echo(transport, "echo");
     EXPECT_EQ(loop.run(transport->request("echo", "y")).text(), "y back");
 }
 
@@ -368,7 +383,9 @@ TEST_F(InProcTest, respond_needs_a_reply_topic_and_explicit_headers_win) {
     const auto transport = connected();
     Sink sink;
     const auto subscription = subscribe(*transport, "back", sink);
-    const Message request{Bytes::unowned("t"), {}, Bytes::unowned("back"),
+    const Message request{Bytes::unowned("t"),
+                          {},
+                          Bytes::unowned("back"),
                           std::make_shared<const Headers>(Headers{{"a", "1"}, {"b", "1"}})};
     transport->respond(request, "x", {{"b", "2"}});
     const auto got = sink.pop();
@@ -844,8 +861,8 @@ TEST(InProcThreads, requests_are_answered_across_threads) {
     std::vector<std::thread> clients;
     for (int c = 0; c < 3; ++c)
         clients.emplace_back([&, name = std::to_string(c)] {
+            boost::asio::io_context context; // outlives the client, which waits for answers on their way
             InProc client{server->bus()};
-            boost::asio::io_context context;
             boost::asio::co_spawn(
                 context,
                 [](InProc& t, std::string who, std::atomic<int>& out) -> Task<> {

@@ -7,7 +7,6 @@
 #include <boost/describe/enum.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
-
 #include <gmock/gmock.h>
 
 #include <cstdint>
@@ -123,9 +122,10 @@ TEST(FromJson, reads_described_structs_with_their_bases) {
 
 TEST(FromJson, an_error_names_the_field_by_its_path) {
     EXPECT_EQ(refusal<Point>(R"({"x":"no","y":1})"), "'x': expected a whole number, got \"no\"");
-    EXPECT_EQ(refusal<Shape>(R"({"id":"s","points":[{"x":1,"y":1},{"x":1,"y":1},{"x":1,"y":1},{"x":true,"y":1}],
+    EXPECT_EQ(
+        refusal<Shape>(R"({"id":"s","points":[{"x":1,"y":1},{"x":1,"y":1},{"x":1,"y":1},{"x":true,"y":1}],
                                  "named":{},"closed":true})"),
-              "'points[3].x': expected a whole number, got true");
+        "'points[3].x': expected a whole number, got true");
     EXPECT_EQ(refusal<Shape>(R"({"id":"s","points":[],"named":{"a":{"x":1,"y":[]}},"closed":true})"),
               "'named.a.y': expected a number, got []");
     EXPECT_EQ(refusal<Shape>(R"({"id":"s","points":{},"named":{},"closed":true})"),
@@ -154,7 +154,8 @@ TEST(FromJson, long_values_are_shown_in_part) {
 
 TEST(FromJson, a_missing_member_is_an_error_unless_it_is_optional) {
     EXPECT_EQ(refusal<Point>(R"({"x":1})"), "'y' is missing");
-    EXPECT_EQ(refusal<Shape>(R"({"id":"s","points":[{"y":1}],"named":{},"closed":true})"), "'points[0].x' is missing");
+    EXPECT_EQ(refusal<Shape>(R"({"id":"s","points":[{"y":1}],"named":{},"closed":true})"),
+              "'points[0].x' is missing");
     EXPECT_EQ(refusal<Shape>(R"({"points":[],"named":{},"closed":true})"), "'id' is missing");
     EXPECT_EQ(read<Shape>(R"({"id":"s","points":[],"named":{},"closed":true})").mode, std::nullopt);
 }
@@ -165,7 +166,8 @@ TEST(FromJson, a_missing_member_keeps_its_default_when_asked_to) {
     EXPECT_TRUE(shape.closed);
     EXPECT_EQ(shape.points.at(0).x, 1);
     EXPECT_EQ(shape.points.at(0).y, 9);
-    EXPECT_EQ(refusal<Shape>(R"({"closed":1})", Missing::keep_default), "'closed': expected true or false, got 1");
+    EXPECT_EQ(refusal<Shape>(R"({"closed":1})", Missing::keep_default),
+              "'closed': expected true or false, got 1");
 }
 
 TEST(FromJson, numbers_out_of_range_are_refused) {

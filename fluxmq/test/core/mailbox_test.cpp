@@ -26,7 +26,9 @@ MailboxLimits at_most(std::size_t messages, Overflow overflow) {
     return {.messages = messages, .overflow = overflow};
 }
 
-MailboxLimits at_most_bytes(std::size_t bytes, Overflow overflow) { return {.bytes = bytes, .overflow = overflow}; }
+MailboxLimits at_most_bytes(std::size_t bytes, Overflow overflow) {
+    return {.bytes = bytes, .overflow = overflow};
+}
 
 Message of_size(std::size_t size) { return message(std::string(size, 'x')); }
 
@@ -221,7 +223,8 @@ TEST(Mailbox, drop_oldest_makes_as_much_room_as_the_message_needs) {
 }
 
 TEST(Mailbox, a_message_larger_than_the_limit_is_taken_by_an_empty_inlet) {
-    for (const auto overflow : {Overflow::block, Overflow::drop_oldest, Overflow::drop_newest, Overflow::fail}) {
+    for (const auto overflow :
+         {Overflow::block, Overflow::drop_oldest, Overflow::drop_newest, Overflow::fail}) {
         const auto mailbox = Mailbox::create();
         const auto inlet = mailbox->add_inlet(at_most_bytes(10, overflow));
         EXPECT_TRUE(inlet->offer(of_size(1000)));
@@ -375,7 +378,8 @@ TEST(Mailbox, each_way_in_wakes_a_waiting_reader) {
                                           [&] { mailbox->close(); }};
     for (const auto& way : ways) {
         std::optional<bool> more;
-        loop.spawn([](Mailbox& m, std::optional<bool>& out) -> Task<> { out = co_await m.wait(); }(*mailbox, more));
+        loop.spawn(
+            [](Mailbox& m, std::optional<bool>& out) -> Task<> { out = co_await m.wait(); }(*mailbox, more));
         loop.settle();
         EXPECT_EQ(more, std::nullopt);
         way();
@@ -455,15 +459,17 @@ TEST(Mailbox, every_message_is_accounted_for_under_any_sequence) {
         const auto what = random() % 100;
         if (inlets.size() < 4 && what < 10) {
             const auto overflow = static_cast<Overflow>(random() % 4);
-            inlets.push_back(mailbox->add_inlet({.messages = 1 + random() % 8, .bytes = 20 + random() % 200, .overflow = overflow},
-                                                nullptr, random() % 3 ? Lane::data : Lane::control));
+            inlets.push_back(mailbox->add_inlet(
+                {.messages = 1 + random() % 8, .bytes = 20 + random() % 200, .overflow = overflow}, nullptr,
+                random() % 3 ? Lane::data : Lane::control));
         }
         if (inlets.empty())
             continue;
         const auto at = random() % inlets.size();
         auto& inlet = *inlets[at];
         if (what < 60) {
-            auto payload = random() % 2 ? buffer.slice(random() % 64, 8) : Bytes::copy(std::string(random() % 90, 'x'));
+            auto payload =
+                random() % 2 ? buffer.slice(random() % 64, 8) : Bytes::copy(std::string(random() % 90, 'x'));
             taken += inlet.offer(Message{Bytes::unowned("t"), std::move(payload)});
         } else if (what < 90) {
             popped += mailbox->pop_message().has_value();
@@ -508,18 +514,21 @@ TEST(Mailbox, takes_messages_from_many_threads_in_the_order_of_each) {
                 }
         }(*mailbox, next, in_order),
         [](std::exception_ptr) {});
+    std::vector<std::shared_ptr<Inlet>> inlets;
+    for (auto& mine : next)
+        inlets.push_back(mailbox->add_inlet(at_most(64, Overflow::block), &mine));
     std::vector<std::thread> threads;
-    for (int p = 0; p < producers; ++p)
-        threads.emplace_back([inlet = mailbox->add_inlet(at_most(64, Overflow::block), &next[static_cast<std::size_t>(p)])] {
+    for (const auto& inlet : inlets)
+        threads.emplace_back([&inlet] {
             for (int i = 0; i < each; ++i) {
                 auto one = message(std::to_string(i));
                 while (!inlet->offer(std::move(one))) {
-                    std::atomic<bool> ready{false};
-                    inlet->when_ready([&] {
-                        ready = true;
-                        ready.notify_one();
+                    const auto ready = std::make_shared<std::atomic<bool>>(false);
+                    inlet->when_ready([ready] {
+                        *ready = true;
+                        ready->notify_one();
                     });
-                    ready.wait(false);
+                    ready->wait(false);
                 }
             }
         });

@@ -4,7 +4,6 @@
 #include "support.hpp"
 
 #include <boost/describe/class.hpp>
-
 #include <gmock/gmock.h>
 
 namespace fluxmq {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <request_table.hpp>
-
 #include "support.hpp"
 
 #include <gmock/gmock.h>
+#include <request_table.hpp>
 
 #include <thread>
 
@@ -117,8 +116,8 @@ TEST_F(RequestTableTest, late_and_foreign_messages_are_passed_over) {
     loop.spawn(ask(table, next, answer));
     loop.settle();
     EXPECT_NE(next, reply);
-    for (const auto* topic : {"other.1", "_INBOX.1.", "_INBOX.1.x", "_INBOX.1.2x", "_INBOX.1.-2", "_INBOX.1.2.3",
-                              "_INBOX.1.99999999999999999999999", "_INBOX.1.99", ""})
+    for (const auto* topic : {"other.1", "_INBOX.1.", "_INBOX.1.x", "_INBOX.1.2x", "_INBOX.1.-2",
+                              "_INBOX.1.2.3", "_INBOX.1.99999999999999999999999", "_INBOX.1.99", ""})
         table->deliver(message("foreign", topic));
     loop.settle();
     EXPECT_EQ(answer, "");
@@ -183,8 +182,8 @@ TEST_F(RequestTableTest, answers_come_from_any_thread) {
             }
         }(real, replies->add_inlet({}), answered),
         [&](std::exception_ptr) { replies->close(); });
+    boost::asio::io_context mine; // outlives whoever wakes a coroutine on it
     std::thread responder{[&] {
-        boost::asio::io_context mine;
         boost::asio::co_spawn(
             mine,
             [](Mailbox& in, RequestTable& t) -> Task<> {

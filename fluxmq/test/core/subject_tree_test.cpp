@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <inproc/subject_tree.hpp>
-
 #include <fluxmq/subject.hpp>
 
 #include <gmock/gmock.h>
+#include <inproc/subject_tree.hpp>
 
 #include <random>
 

@@ -10,7 +10,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-
 #include <gtest/gtest.h>
 
 #include <exception>
@@ -67,11 +66,12 @@ inline bool balanced(const MailboxCounters& counters) {
 class Cancellable {
 public:
     Cancellable(VirtualLoop& loop, Task<> task) {
-        boost::asio::co_spawn(loop.context(), std::move(task),
-                              boost::asio::bind_cancellation_slot(signal_.slot(), [this](std::exception_ptr thrown) {
-                                  done = true;
-                                  thrown_ = thrown;
-                              }));
+        boost::asio::co_spawn(
+            loop.context(), std::move(task),
+            boost::asio::bind_cancellation_slot(signal_.slot(), [this](std::exception_ptr thrown) {
+                done = true;
+                thrown_ = thrown;
+            }));
     }
     void cancel() { signal_.emit(boost::asio::cancellation_type::terminal); }
     /// The kind of error that it ended with; nothing when it ended well or runs on.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <fluxmq/testing/virtual_loop.hpp>
-
 #include <fluxmq/wakeup.hpp>
 
 #include "support.hpp"
