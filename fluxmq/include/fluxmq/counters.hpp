@@ -37,7 +37,7 @@ struct TransportCounters {
     std::uint64_t received = 0;        ///< messages handed to receivers
     std::uint64_t received_bytes = 0;  ///< their payloads, in bytes
     std::uint64_t rejected = 0;        ///< messages that publish() refused with an error
-    std::uint64_t lost = 0;            ///< accepted, and given up with a connection that broke
+    std::uint64_t lost = 0;            ///< accepted, and given up: the connection broke, or the receiver left
     std::uint64_t pending = 0;         ///< accepted, not yet passed on
     std::uint64_t reconnects = 0;      ///< connections made after the first
 };

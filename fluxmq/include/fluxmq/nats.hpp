@@ -40,7 +40,7 @@ struct NatsOptions {
     std::size_t write_buffer_size = std::size_t{64} << 20;
 
     /// How often the server is asked for a sign of life, and how many may stay unanswered before the
-    /// connection counts as dead.
+    /// connection counts as dead. An interval of 0: never.
     std::chrono::milliseconds ping_interval{30'000};
     int max_pings_outstanding = 2;
 
@@ -54,8 +54,16 @@ struct NatsOptions {
 /// A connection to a NATS server or cluster: our own asynchronous client, without threads of its own.
 ///
 /// What is published in one turn of the event loop leaves in one write at its end. While disconnected,
-/// publish() buffers up to NatsOptions::reconnect_buffer_size. Core NATS is at most once: what was written to a
-/// connection just before it broke may be lost, and is counted in TransportCounters::lost when known.
+/// publish() buffers up to NatsOptions::reconnect_buffer_size, subscribe() and flush() wait for the next
+/// connection, and requests that waited already fail with `disconnected`. Core NATS is at most once: what was
+/// written to a connection just before it broke may be lost, and is counted in TransportCounters::lost when known.
+///
+/// A receiver that is full and blocks stops the reading of the whole connection until it has room, so that the
+/// server waits too. It is told that we live meanwhile, but cuts whom it waits for too long (its write_deadline,
+/// 10 s by default).
+///
+/// The executor of connect() runs one handler at a time: an event loop of one thread, or a strand. The handle may
+/// be destroyed at any time on any thread; no receiver and no handler is called after that. So may the event loop.
 class Nats final : public Transport {
 public:
     Nats();

@@ -221,6 +221,8 @@ void Nats::Impl::write_some(std::string_view bytes) {
 
 // A sign of life is due.
 void Nats::Impl::tick(Session& session) {
+    if (options_.ping_interval <= Clock::duration::zero())
+        return;
     if (session.stalled) {
         // Its PINGs wait unread: answer them unseen, so that the server does not take us for dead.
         outbox_.control([](nats::OutBuffer& out) { nats::append_pong(out); });
