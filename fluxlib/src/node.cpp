@@ -9,9 +9,13 @@ namespace fluxlib {
 
 namespace {
 
-std::string text_of(const std::exception_ptr& cause) {
+std::string text_of(const std::exception_ptr& cause, const std::string& topic) {
     try {
         std::rethrow_exception(cause);
+    } catch (const fluxmq::Error& error) {
+        // Without its topic, which is said once, at the end.
+        const fluxmq::Error bare{error.kind(), error.detail(), {}, error.broker_text()};
+        return error.topic().empty() || error.topic() == topic ? bare.what() : error.what();
     } catch (const std::exception& error) {
         return error.what();
     } catch (...) {
@@ -37,7 +41,7 @@ Port& find_port(const std::vector<std::unique_ptr<Port>>& ports, std::string_vie
 } // namespace
 
 HookError::HookError(std::string node, std::string hook, std::string topic, std::exception_ptr cause)
-    : Error{fluxmq::errc::hook_failed, "node '" + node + "', " + hook + ": " + text_of(cause),
+    : Error{fluxmq::errc::hook_failed, "node '" + node + "', " + hook + ": " + text_of(cause, topic),
             std::move(topic)},
       node_{std::move(node)}, hook_{std::move(hook)}, cause_{std::move(cause)} {}
 

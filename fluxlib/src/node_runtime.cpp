@@ -66,6 +66,7 @@ void NodeRuntime::begin_loop(const asio::any_io_executor& executor) {
 
 void NodeRuntime::loop_ended() noexcept {
     loop_runs_ = false;
+    hook_runs_ = false;
     const auto done = std::exchange(last_command_, nullptr);
     const auto finished = std::exchange(finished_, nullptr);
     if (finished)
@@ -194,9 +195,11 @@ Task<bool> NodeRuntime::carry_out(const Transition& wanted, Completion& done) {
     if (wanted.runs_create) {
         if (!co_await run_hook("on_create", [this] { return node.on_create(); }, &done))
             co_return false;
+        was_created_ = true;
+    }
+    if (wanted.runs_create || wanted.runs_start) { // a start makes up for a subscription that failed before
         if (!co_await run_hook("subscribe", [this] { return open_inputs(); }, &done))
             co_return false;
-        was_created_ = true;
     }
     if (wanted.runs_start) {
         set_gates(Gate::open);

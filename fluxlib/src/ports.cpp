@@ -61,11 +61,14 @@ Task<> Handler::operator()(Message message) const {
 // --- Input ---------------------------------------------------------------------------------------------------
 
 Task<> Input::Route::open() {
-    if (!subscriptions.empty())
-        co_return;
     const bool overlap = std::any_of(patterns.begin(), patterns.end(), fluxmq::has_wildcard);
     std::vector<std::string> earlier;
-    for (const auto& pattern : patterns) {
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+        const auto& pattern = patterns[i];
+        if (i < subscriptions.size()) { // by an earlier call, which may have failed at a later one
+            earlier.push_back(pattern);
+            continue;
+        }
         std::shared_ptr<fluxmq::Receiver> receiver = inlet;
         if (overlap && !earlier.empty())
             receiver = std::make_shared<FirstMatch>(earlier, inlet);

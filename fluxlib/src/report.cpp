@@ -19,7 +19,6 @@ std::string Account::drops_line() const {
     add("failed", dropped.failed);
     add("not_started", dropped.not_started);
     add("closed", dropped.closed);
-    add("lost", dropped.lost);
     return line;
 }
 

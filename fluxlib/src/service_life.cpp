@@ -94,11 +94,24 @@ Task<> ServiceRuntime::run() {
     if (!transport->connected())
         co_await transport->connect();
     running_ = true;
+    std::exception_ptr failure;
+    try {
+        co_await begin();
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) {
+        announce(status->error());
+        running_ = false;
+        subscriptions_.clear();
+        std::rethrow_exception(failure);
+    }
+}
+
+Task<> ServiceRuntime::begin() {
     run_at_ = last_tick_ = clock().now();
     send_status(status->starting());
     co_await subscribe_commands();
-    loop_runs_ = true;
-    asio::co_spawn(executor_, loop(), [done = loop_done_](std::exception_ptr) { done->notify(); });
     send_status(status->connected());
     co_await guarded("on_connected", {}, service.on_connected());
     if (!asks_manager()) {
@@ -109,6 +122,9 @@ Task<> ServiceRuntime::run() {
     co_await announce_ready();
     if (options.auto_start)
         co_await command_all(NodeCommand::start);
+    // What the manager has sent meanwhile waits until now, so that no hook runs beside those above.
+    loop_runs_ = true;
+    asio::co_spawn(executor_, loop(), [done = loop_done_](std::exception_ptr) { done->notify(); });
     arm_tick();
     if (asks_manager())
         ask_for_config();
@@ -273,7 +289,12 @@ Task<> ServiceRuntime::on_stop(Message message) {
     co_await service.on_stop(message);
 }
 
-Task<> ServiceRuntime::on_restart(Message message) { co_await service.on_restart(message); }
+Task<> ServiceRuntime::on_restart(Message message) {
+    const auto ids = ids_in(message);
+    manager_started_ = manager_started_ || std::find(ids.begin(), ids.end(), "*") != ids.end();
+    co_await service.on_restart(message);
+}
+
 Task<> ServiceRuntime::on_error(Message message) { co_await service.on_error(message); }
 
 Task<> ServiceRuntime::on_status_request(Message message) {

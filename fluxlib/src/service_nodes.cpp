@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <set>
 
 namespace fluxlib {
 
@@ -31,13 +32,11 @@ void ServiceRuntime::append(std::unique_ptr<Node> node) {
     if (!running_)
         return; // run() will initialise it
     mailbox_->post([this, node_id = record.node->id()]() -> Task<> {
-        const auto found = by_id.find(node_id);
-        if (found == by_id.end())
-            co_return;
-        auto& runtime = *found->second->node->runtime_;
-        co_await quietly(runtime.command(NodeCommand::init));
-        if (options.auto_start && runtime.accepts(NodeCommand::start))
-            co_await quietly(runtime.command(NodeCommand::start));
+        // Anyone may destroy it meanwhile, so it is looked up at each step.
+        co_await quietly(command(node_id, NodeCommand::init));
+        std::vector<std::string> one(1, node_id);
+        if (options.auto_start)
+            co_await start_together(std::move(one));
     });
 }
 
@@ -63,37 +62,32 @@ Task<> ServiceRuntime::command(std::string node_id, NodeCommand command) {
 }
 
 Task<> ServiceRuntime::command_all(NodeCommand command) {
-    std::vector<NodeRuntime*> chosen;
+    std::vector<std::string> ids;
     for (const auto& record : nodes)
         if (record->node->runtime_->accepts(command))
-            chosen.push_back(record->node->runtime_.get());
+            ids.push_back(record->node->id());
     if (command == NodeCommand::start) {
-        co_await start_together(chosen);
+        co_await start_together(std::move(ids));
         co_return;
     }
-    std::vector<std::string> ids;
-    for (const auto* runtime : chosen)
-        ids.push_back(runtime->id);
-    for (auto& node_id : ids) {
-        if (!by_id.contains(node_id))
-            continue;
-        co_await quietly(this->command(std::move(node_id), command));
-    }
+    for (const auto& node_id : ids)
+        if (by_id.contains(node_id))
+            co_await quietly(this->command(node_id, command));
 }
 
 // Before the first of them starts, messages may wait at all of them: what one publishes at its start reaches the
 // others.
-Task<> ServiceRuntime::start_together(const std::vector<NodeRuntime*>& starting) {
-    std::vector<std::string> ids;
-    for (auto* runtime : starting) {
-        runtime->expect_start();
-        ids.push_back(runtime->id);
-    }
-    for (auto& node_id : ids) {
-        if (!by_id.contains(node_id))
-            continue;
-        co_await quietly(command(std::move(node_id), NodeCommand::start));
-    }
+Task<> ServiceRuntime::start_together(std::vector<std::string> ids) {
+    const auto startable = [&](const std::string& node_id) {
+        const auto found = by_id.find(node_id);
+        return found != by_id.end() && found->second->node->runtime_->accepts(NodeCommand::start);
+    };
+    for (const auto& node_id : ids)
+        if (startable(node_id))
+            find(node_id).expect_start();
+    for (const auto& node_id : ids)
+        if (startable(node_id))
+            co_await quietly(command(node_id, NodeCommand::start));
 }
 
 void ServiceRuntime::erase(std::string_view node_id) {
@@ -170,27 +164,30 @@ Task<> ServiceRuntime::apply(std::vector<DataNode> wanted) {
     for (const auto& data : plan.retune)
         by_id.at(data.id)->node->runtime_->check(data.settings);
 
-    for (const auto& node_id : plan.destroy)
-        co_await quietly(command(node_id, NodeCommand::destroy));
     for (auto& data : plan.retune) {
         auto& record = *by_id.at(data.id);
         record.node->runtime_->retune(data.settings);
         record.config = std::move(data);
     }
-    std::vector<NodeRuntime*> starting;
+    std::set<std::string> started; // what ran, and is made anew, runs again
+    for (const auto& node_id : plan.destroy) {
+        if (by_id.at(node_id)->node->lifecycle() == NodeState::started)
+            started.insert(node_id);
+    }
+    for (const auto& node_id : plan.destroy)
+        co_await quietly(command(node_id, NodeCommand::destroy));
+    std::vector<std::string> starting;
     for (auto& record : made) {
-        auto& runtime = *record->node->runtime_;
+        const auto node_id = record->node->id();
         by_id.emplace(record->node->id(), record.get());
         nodes.push_back(std::move(record));
-        co_await quietly(runtime.command(NodeCommand::init));
-        starting.push_back(&runtime);
+        co_await quietly(command(node_id, NodeCommand::init));
+        if (manager_started_ || started.contains(node_id))
+            starting.push_back(node_id);
     }
     configured_ = true;
     config_timer_.cancel();
-    if (manager_started_) {
-        std::erase_if(starting, [](auto* runtime) { return !runtime->accepts(NodeCommand::start); });
-        co_await start_together(starting);
-    }
+    co_await start_together(std::move(starting));
     co_await announce_ready();
 }
 

@@ -98,10 +98,11 @@ private:
     Task<> logged(const char* hook, Task<> call);
     Task<> quietly(Task<> call);
     bool asks_manager() const noexcept;
+    Task<> begin();
     Task<> subscribe_commands();
     Task<> subscribe_command(std::string topic, const Command& command);
     Task<> init_nodes();
-    Task<> start_together(const std::vector<NodeRuntime*>& starting);
+    Task<> start_together(std::vector<std::string> ids);
     void erase(std::string_view node_id);
     Task<> handler_loop(std::shared_ptr<Entry> entry, Handler handler);
     Task<std::shared_ptr<Entry>> add_entry(std::string topic);

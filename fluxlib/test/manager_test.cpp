@@ -140,6 +140,21 @@ TEST_P(ManagedOn, a_second_config_changes_only_what_differs) {
     });
 }
 
+TEST_P(ManagedOn, a_node_that_ran_and_is_made_anew_runs_again) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        manager.start("svc", "b");
+        co_await manager.wait_for_node("b", "started");
+        manager.serve_config("svc", R"([
+            {"id": "a", "type": "worker", "inputs": [{"alias": "in", "topics": ["elsewhere"]}]},
+            {"id": "b", "type": "worker", "inputs": [{"alias": "in", "topics": ["elsewhere"]}]}])");
+        manager.send_config("svc");
+        co_await manager.wait_for_node("b", "started", 2);
+        EXPECT_EQ(service.node("a").lifecycle(), NodeState::created);
+        EXPECT_EQ(log.count("b on_create"), 2u);
+    });
+}
+
 TEST_P(ManagedOn, a_bad_config_is_an_error_and_leaves_the_nodes_as_they_are) {
     with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
         co_await manager.wait_for_node("b", "created");

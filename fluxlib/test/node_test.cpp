@@ -245,6 +245,23 @@ TEST_P(NodeOn, a_throw_from_a_starting_hook_ends_in_the_state_error_and_a_later_
     }());
 }
 
+TEST_P(NodeOn, a_subscription_that_fails_is_an_error_and_on_create_is_not_repeated) {
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        auto& node = append(service, "n", ports({"good", "a b"}), log);
+        EXPECT_EQ(co_await error_of(node.init()), errc::hook_failed);
+        EXPECT_EQ(co_await error_of(node.start()), errc::hook_failed);
+        EXPECT_EQ(node.lifecycle(), NodeState::error);
+        co_await manager->wait_for_error("svc", "node 'n', subscribe: invalid topic: 'a b': it has a space");
+        co_await node.destroy();
+        EXPECT_THAT(log.lines(), ElementsAre("n on_create", "n on_error in subscribe", "n on_error in subscribe",
+                                             "n on_destroy"));
+        co_await service.transport().close();
+    }());
+}
+
 TEST_P(NodeOn, a_throw_from_on_input_is_reported_with_its_topic_and_the_next_message_is_handled) {
     mesh.run([&]() -> Task<> {
         const auto manager = co_await mesh.manager();

@@ -273,6 +273,48 @@ TEST_P(ServiceOn, a_node_appended_while_the_service_runs_starts_at_once) {
     });
 }
 
+TEST_P(ServiceOn, a_node_that_is_appended_and_destroyed_at_once_is_gone) {
+    with_service([&](Service& service) -> Task<> {
+        co_await service.run();
+        append(service, "short");
+        co_await service.destroy_node("short");
+        EXPECT_TRUE(service.node_ids().empty());
+        append(service, "short"); // its id is free again
+        co_await log.wait_for("short on_start");
+    });
+}
+
+TEST_P(ServiceOn, no_hook_of_the_service_runs_beside_another) {
+    struct Slow : RecordingService {
+        using RecordingService::RecordingService;
+        Task<> on_connected() override {
+            publish("service.svc.start", "*"); // a manager is quick
+            co_await transport().flush();
+            co_await RecordingService::on_connected();
+        }
+    };
+    mesh.run([&]() -> Task<> {
+        Slow service{"svc", mesh.options(), log};
+        service.attach(co_await mesh.connect());
+        co_await service.run();
+        co_await log.wait_for("on_start *");
+        EXPECT_THAT(log.lines(), ElementsAre("on_connected", "on_init", "on_ready", "on_start *"));
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
+TEST_P(ServiceOn, a_node_that_destroyed_itself_does_not_hold_up_the_end) {
+    with_service([&](Service& service) -> Task<> {
+        auto& node = append(service, "n");
+        co_await service.run();
+        co_await node.destroy();
+        service.shutdown();
+        const auto report = co_await service.wait();
+        EXPECT_TRUE(report.drained);
+    });
+}
+
 TEST_P(ServiceOn, what_nodes_publish_in_on_start_reaches_the_nodes_that_start_with_them) {
     struct Greeter : Recorder {
         using Recorder::Recorder;

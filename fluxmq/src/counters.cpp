@@ -9,7 +9,6 @@ Drops& Drops::operator+=(const Drops& other) noexcept {
     failed += other.failed;
     not_started += other.not_started;
     closed += other.closed;
-    lost += other.lost;
     return *this;
 }
 

@@ -111,8 +111,8 @@ public:
 
     /// The lifecycle (docs/architecture.md). Each completes when the transition is over; called from a hook of
     /// this very node, it is carried out when that hook has returned. stop and destroy are idempotent.
-    /// Errors: illegal_transition; hook_failed when the hook of the transition threw (the node is in state
-    /// `error` then).
+    /// Errors: illegal_transition; hook_failed when a hook of the transition threw (the node is in state `error`
+    /// then, or `destroyed` after destroy).
     Task<> init();
     Task<> start();
     Task<> stop();

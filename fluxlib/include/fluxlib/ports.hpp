@@ -103,8 +103,7 @@ private:
     std::optional<Message> latest_;
 };
 
-/// A named way out of a node, bound to topics. Thread safety: publish: any thread, while no hook of the node
-/// runs elsewhere; call: the node's event loop.
+/// A named way out of a node, bound to topics. Thread safety: the node's event loop.
 class Output {
 public:
     Output(NodeRuntime& node, DataOutput data);

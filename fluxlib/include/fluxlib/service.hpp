@@ -34,7 +34,8 @@ struct ServiceOptions {
     bool has_global_tick = false;
     /// Interval of Service::on_tick by the service's own clock; 0: none.
     std::chrono::milliseconds tick_interval{0};
-    /// Whether run() starts the nodes that were appended. Nodes of a manager's config wait for its start.
+    /// Whether run() starts the nodes that were appended. Nodes of a manager's config wait until it says start;
+    /// once it has said so for all, new ones start at once.
     bool auto_start = true;
     /// Whether wait() ends on SIGINT and SIGTERM.
     bool handle_signals = true;
@@ -156,14 +157,16 @@ public:
 
     // --- Life -------------------------------------------------------------------------------------------
 
-    /// Connects unless connected, subscribes the service's topics, announces CONNECTED, initialises and starts
-    /// the nodes, announces READY. Where nodes can be made from a config, it also asks the manager for one.
-    /// Errors: those of connect() and subscribe().
+    /// Connects unless connected, subscribes the service's topics, announces CONNECTED, initialises the nodes,
+    /// announces READY, and starts them. Where nodes can be made from a config, it then asks the manager for one;
+    /// what a manager sends meanwhile is handled when run() is done. It takes over the transport's event handler.
+    /// Errors: not_attached, illegal_transition when it runs already, those of connect() and subscribe(); after
+    /// these it announces ERROR, and may be called again.
     Task<> run();
 
     /// Waits for a signal or shutdown(), then ends in order: ticks stop, messages on their way are handled until
     /// ServiceOptions::drain_timeout, nodes stop and are destroyed, STOPPED is announced, the transport closes.
-    /// A second signal cuts the draining short.
+    /// A second signal cuts the draining short. A hook that never returns is waited for without end.
     Task<ExitReport> wait();
 
     /// Lets wait() begin the end. Thread safety: any thread.

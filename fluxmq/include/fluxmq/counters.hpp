@@ -12,9 +12,8 @@ struct Drops {
     std::uint64_t failed = 0;      ///< arrived at a full mailbox that reports it as an error (fail)
     std::uint64_t not_started = 0; ///< arrived at a node that was not started
     std::uint64_t closed = 0;      ///< waited in, or arrived at, a mailbox that was stopped or closed
-    std::uint64_t lost = 0;        ///< left with a connection that broke before the broker had it all
 
-    std::uint64_t total() const noexcept { return oldest + newest + failed + not_started + closed + lost; }
+    std::uint64_t total() const noexcept { return oldest + newest + failed + not_started + closed; }
     Drops& operator+=(const Drops& other) noexcept;
 };
 

@@ -17,7 +17,7 @@ public:
     virtual std::string ready() const { return "READY"; }
     /// At least one node runs.
     virtual std::string active() const { return "ACTIVE"; }
-    /// Nodes there are, and none runs.
+    /// No node runs any more.
     virtual std::string paused() const { return "PAUSED"; }
     /// The service itself failed.
     virtual std::string error() const { return "ERROR"; }
