@@ -40,9 +40,8 @@ fluxlib::Task<> app() {
     });
 
     service.append_node<MyNode>("my-node");
-    co_await service.run(); // connected, subscribed, nodes initialised and started
-    co_await service
-        .wait(); // until Ctrl-C or shutdown(): what is on its way is handled, nodes stop, all closes
+    co_await service.run();  // connected, subscribed, nodes initialised and started
+    co_await service.wait(); // until Ctrl-C or shutdown(); then ends in order
 }
 
 int main() { return fluxlib::run(app()); }

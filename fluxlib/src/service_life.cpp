@@ -195,7 +195,8 @@ void ServiceRuntime::ask_for_config() {
 
 void ServiceRuntime::connection_changed(const fluxmq::ConnectionEvent& event) {
     const bool trouble = event.state == fluxmq::ConnectionState::error;
-    logger->log(trouble ? spdlog::level::warn : spdlog::level::info, "{}: {}", to_string(event.state), event.detail);
+    logger->log(trouble ? spdlog::level::warn : spdlog::level::info, "{}: {}", to_string(event.state),
+                event.detail);
     if (event.state == fluxmq::ConnectionState::closed && running_ && !ending_) {
         logger->error("the transport has closed: the service ends");
         shutdown();

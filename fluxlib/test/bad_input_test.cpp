@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What users get wrong: each gives an error that names what and where, and nothing else stops. Bad configs,
 // settings and commands are in manager_test.cpp and node_test.cpp.
-#include "support.hpp"
-
 #include <fluxmq/testing/scripted_peer.hpp>
+
+#include "support.hpp"
 
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -35,18 +35,22 @@ protected:
     Log log;
 };
 
-INSTANTIATE_TEST_SUITE_P(, BadInputOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(, BadInputOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
 
 TEST(bad_input, an_unreachable_server_is_named) {
     Mesh mesh{Broker::nats};
     mesh.server().kill9();
-    EXPECT_THAT(refusal(mesh, mesh.server().url()), ::testing::AllOf(HasSubstr("connect failed"), HasSubstr(mesh.server().address())));
+    EXPECT_THAT(refusal(mesh, mesh.server().url()),
+                ::testing::AllOf(HasSubstr("connect failed"), HasSubstr(mesh.server().address())));
 }
 
 TEST(bad_input, an_address_that_cannot_be_understood_is_quoted) {
     Mesh mesh{Broker::nats};
-    EXPECT_THAT(refusal(mesh, "http://localhost:4222"), ::testing::AllOf(HasSubstr("invalid url"), HasSubstr("http")));
-    EXPECT_THAT(refusal(mesh, "nats://localhost:port"), ::testing::AllOf(HasSubstr("invalid url"), HasSubstr("port")));
+    EXPECT_THAT(refusal(mesh, "http://localhost:4222"),
+                ::testing::AllOf(HasSubstr("invalid url"), HasSubstr("http")));
+    EXPECT_THAT(refusal(mesh, "nats://localhost:port"),
+                ::testing::AllOf(HasSubstr("invalid url"), HasSubstr("port")));
     EXPECT_THAT(refusal(mesh, "nats://no-such-host.invalid"), HasSubstr("no-such-host.invalid"));
 }
 
@@ -78,11 +82,13 @@ TEST_P(BadInputOn, an_invalid_topic_is_quoted_with_what_is_wrong_and_nothing_is_
         RecordingService service{"svc", mesh.options(), log};
         service.attach(co_await mesh.connect());
         const auto everything = co_await service.subscribe(">");
-        EXPECT_THAT(message_of([&] { service.publish("a b", "x"); }), HasSubstr("invalid topic: 'a b': it has a space"));
+        EXPECT_THAT(message_of([&] { service.publish("a b", "x"); }),
+                    HasSubstr("invalid topic: 'a b': it has a space"));
         EXPECT_THAT(message_of([&] { service.publish("", "x"); }), HasSubstr("it is empty"));
         EXPECT_THAT(message_of([&] { service.publish("a..b", "x"); }), HasSubstr("empty token"));
         EXPECT_THAT(message_of([&] { service.publish("a.*", "x"); }), HasSubstr("wildcard"));
-        EXPECT_THAT(message_of([&] { service.publish("a\r\nPUB b 1", "x"); }), HasSubstr("it has a control character"));
+        EXPECT_THAT(message_of([&] { service.publish("a\r\nPUB b 1", "x"); }),
+                    HasSubstr("it has a control character"));
         const auto subscribe = [&]() -> Task<> { co_await service.subscribe("a.>.b"); };
         EXPECT_EQ(co_await error_of(subscribe()), errc::invalid_topic);
         service.publish("good", "x");
@@ -131,7 +137,8 @@ TEST_P(BadInputOn, a_body_of_the_wrong_shape_names_topic_and_field) {
         service.publish("t", {{"width", 3}});
         co_await log.wait_for("n width 3");
         co_await manager->wait_for_error("svc", "malformed json");
-        co_await manager->wait_for_error("svc", R"('width': expected a whole number, got "wide" (topic 't'))");
+        co_await manager->wait_for_error("svc",
+                                         R"('width': expected a whole number, got "wide" (topic 't'))");
         service.shutdown();
         co_await service.wait();
     }());

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <fluxlib/config.hpp>
-
 #include <fluxmq/error.hpp>
 
+#include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <boost/json/serialize.hpp>
 
 namespace fluxlib {
 namespace {
@@ -79,12 +77,15 @@ TEST(config, an_error_names_the_node_and_the_field) {
                 HasSubstr("node 'a': field 'settings': expected an object, got [1]"));
     EXPECT_THAT(refusal(R"([{"id":"a","type":5}])"), HasSubstr("field 'type': expected a string, got 5"));
     EXPECT_THAT(refusal(R"([{"id":"a","inputs":{}}])"), HasSubstr("field 'inputs': expected an array"));
-    EXPECT_THAT(refusal(R"([{"id":"a","inputs":[{"topics":[]}]}])"), HasSubstr("field 'inputs' [0]: field 'alias'"));
+    EXPECT_THAT(refusal(R"([{"id":"a","inputs":[{"topics":[]}]}])"),
+                HasSubstr("field 'inputs' [0]: field 'alias'"));
     EXPECT_THAT(refusal(R"([{"id":"a","inputs":[{"alias":"x","topics":["a b"]}]}])"),
                 HasSubstr("'a b' is not a valid topic: it has a space"));
     EXPECT_THAT(refusal(R"([{"id":"a","outputs":[{"alias":"x","topics":["a.*"]}]}])"), HasSubstr("wildcard"));
-    EXPECT_THAT(refusal(R"([{"id":"a","inputs":[{"alias":"x"},{"alias":"x"}]}])"), HasSubstr("'x' occurs twice"));
-    EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"HOURLY"}}])"), HasSubstr("expected GLOBAL, LOCAL or NONE"));
+    EXPECT_THAT(refusal(R"([{"id":"a","inputs":[{"alias":"x"},{"alias":"x"}]}])"),
+                HasSubstr("'x' occurs twice"));
+    EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"HOURLY"}}])"),
+                HasSubstr("expected GLOBAL, LOCAL or NONE"));
     EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"LOCAL"}}])"), HasSubstr("needs an interval"));
     EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"LOCAL","intervalMs":-1}}])"),
                 HasSubstr("expected milliseconds, got -1"));

@@ -29,14 +29,20 @@ using enum NodeCommand;
 TEST(lifecycle, every_state_and_command_has_its_entry) {
     const std::map<NodeState, std::map<NodeCommand, std::string>> table{
         {fresh, {{init, "create > created"}, {start, "illegal"}, {stop, "-"}, {destroy, "> destroyed"}}},
-        {created, {{init, "illegal"}, {start, "start > started"}, {stop, "-"}, {destroy, "destroy > destroyed"}}},
+        {created,
+         {{init, "illegal"}, {start, "start > started"}, {stop, "-"}, {destroy, "destroy > destroyed"}}},
         {starting, {{init, "illegal"}, {start, "illegal"}, {stop, "illegal"}, {destroy, "illegal"}}},
         {started,
-         {{init, "illegal"}, {start, "illegal"}, {stop, "stop > stopped"}, {destroy, "stop destroy > destroyed"}}},
+         {{init, "illegal"},
+          {start, "illegal"},
+          {stop, "stop > stopped"},
+          {destroy, "stop destroy > destroyed"}}},
         {stopping, {{init, "illegal"}, {start, "illegal"}, {stop, "illegal"}, {destroy, "illegal"}}},
-        {stopped, {{init, "illegal"}, {start, "start > started"}, {stop, "-"}, {destroy, "destroy > destroyed"}}},
+        {stopped,
+         {{init, "illegal"}, {start, "start > started"}, {stop, "-"}, {destroy, "destroy > destroyed"}}},
         {destroyed, {{init, "illegal"}, {start, "illegal"}, {stop, "-"}, {destroy, "-"}}},
-        {error, {{init, "illegal"}, {start, "start > started"}, {stop, "-"}, {destroy, "destroy > destroyed"}}}};
+        {error,
+         {{init, "illegal"}, {start, "start > started"}, {stop, "-"}, {destroy, "destroy > destroyed"}}}};
     for (const auto& [state, row] : table)
         for (const auto& [command, wanted] : row)
             EXPECT_EQ(shown(transition(state, command, true)), wanted)

@@ -46,7 +46,8 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, ManagedOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(, ManagedOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
 
 constexpr auto two_nodes = R"([
     {"id": "a", "type": "worker", "settings": {"x": 1}, "outputs": [{"alias": "out", "topics": ["data"]}]},
@@ -200,8 +201,8 @@ TEST_P(ManagedOn, on_init_comes_once_with_the_first_config_before_on_config) {
         co_await manager.wait_for_service("svc", "READY", 2);
         manager.send_config("svc");
         co_await manager.wait_for_service("svc", "READY", 3);
-        EXPECT_THAT(log.lines(), ElementsAre("on_connected", "on_ready", "on_init []", "on_config", "on_ready",
-                                             "on_config", "on_ready"));
+        EXPECT_THAT(log.lines(), ElementsAre("on_connected", "on_ready", "on_init []", "on_config",
+                                             "on_ready", "on_config", "on_ready"));
     });
 }
 

@@ -13,7 +13,8 @@ protected:
     Mesh mesh{GetParam()};
     Log log;
 
-    NodeOptions ports(std::vector<std::string> in = {"in-topic"}, std::vector<std::string> out = {"out-topic"}) {
+    NodeOptions ports(std::vector<std::string> in = {"in-topic"},
+                      std::vector<std::string> out = {"out-topic"}) {
         NodeOptions options;
         options.node.type = "recorder";
         options.node.inputs = {{"in", std::move(in)}};
@@ -35,7 +36,8 @@ Recorder& append(Service& service, std::string id, NodeOptions options, Log& log
     return reference;
 }
 
-INSTANTIATE_TEST_SUITE_P(, NodeOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(, NodeOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(NodeOn, init_start_stop_destroy_run_each_hook_once_and_announce_each_status) {
     mesh.run([&]() -> Task<> {
@@ -53,10 +55,11 @@ TEST_P(NodeOn, init_start_stop_destroy_run_each_hook_once_and_announce_each_stat
         co_await node.start();
         co_await node.destroy();
         EXPECT_EQ(node.lifecycle(), NodeState::destroyed);
-        EXPECT_THAT(log.lines(), ElementsAre("n on_create", "n on_start", "n on_stop", "n on_start", "n on_stop",
-                                             "n on_destroy"));
+        EXPECT_THAT(log.lines(), ElementsAre("n on_create", "n on_start", "n on_stop", "n on_start",
+                                             "n on_stop", "n on_destroy"));
         co_await manager->wait_for_node("n", "destroyed");
-        EXPECT_THAT(manager->node_statuses("n"), ElementsAre("created", "started", "stopped", "started", "destroyed"));
+        EXPECT_THAT(manager->node_statuses("n"),
+                    ElementsAre("created", "started", "stopped", "started", "destroyed"));
         co_await service.transport().close();
     }());
 }
@@ -136,8 +139,10 @@ TEST_P(NodeOn, input_and_output_find_ports_and_an_unknown_alias_lists_the_known)
         auto& node = append(service, "n", ports(), log);
         EXPECT_EQ(node.input("in").alias(), "in");
         EXPECT_EQ(node.output("out").alias(), "out");
-        EXPECT_THAT(message_of([&] { node.input("out"); }), HasSubstr("node 'n' has no input 'out'; it has in"));
-        EXPECT_THAT(message_of([&] { node.output("x"); }), HasSubstr("node 'n' has no output 'x'; it has out"));
+        EXPECT_THAT(message_of([&] { node.input("out"); }),
+                    HasSubstr("node 'n' has no input 'out'; it has in"));
+        EXPECT_THAT(message_of([&] { node.output("x"); }),
+                    HasSubstr("node 'n' has no output 'x'; it has out"));
     }());
 }
 
@@ -148,7 +153,9 @@ TEST_P(NodeOn, settings_are_merged_checked_swapped_and_announced_by_on_settings)
             if (wanted.at("limit").as_int64() > 100)
                 throw Error{errc::invalid_settings, "limit is at most 100"};
         }
-        Task<> on_settings(Message) override { return note("settings " + boost::json::serialize(settings())); }
+        Task<> on_settings(Message) override {
+            return note("settings " + boost::json::serialize(settings()));
+        }
     };
     mesh.run([&]() -> Task<> {
         const auto manager = co_await mesh.manager();
@@ -256,8 +263,8 @@ TEST_P(NodeOn, a_subscription_that_fails_is_an_error_and_on_create_is_not_repeat
         EXPECT_EQ(node.lifecycle(), NodeState::error);
         co_await manager->wait_for_error("svc", "node 'n', subscribe: invalid topic: 'a b': it has a space");
         co_await node.destroy();
-        EXPECT_THAT(log.lines(), ElementsAre("n on_create", "n on_error in subscribe", "n on_error in subscribe",
-                                             "n on_destroy"));
+        EXPECT_THAT(log.lines(), ElementsAre("n on_create", "n on_error in subscribe",
+                                             "n on_error in subscribe", "n on_destroy"));
         co_await service.transport().close();
     }());
 }
@@ -276,7 +283,8 @@ TEST_P(NodeOn, a_throw_from_on_input_is_reported_with_its_topic_and_the_next_mes
         co_await log.wait_for("n on_input in=good");
         co_await log.wait_for("other on_input in=bad");
         co_await log.wait_for("other on_input in=good");
-        co_await manager->wait_for_error("svc", "on_input: on_input in=bad was told to fail (topic 'in-topic')");
+        co_await manager->wait_for_error("svc",
+                                         "on_input: on_input in=bad was told to fail (topic 'in-topic')");
         EXPECT_EQ(log.count("n on_error in on_input"), 1u);
         EXPECT_EQ(node.lifecycle(), NodeState::started);
         service.shutdown();

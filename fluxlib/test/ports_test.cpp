@@ -33,7 +33,8 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, PortsOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(, PortsOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(PortsOn, an_input_stores_the_latest_value_and_calls_on_input) {
     with_node({{"in", {"a", "b"}}}, {}, [&](Service& service, Recorder& node) -> Task<> {
@@ -76,7 +77,8 @@ TEST_P(PortsOn, store_value_replaces_the_latest_value) {
 
 TEST_P(PortsOn, subscribe_hands_every_message_to_the_callback_before_on_input) {
     with_node({{"in", {"a", "b"}}}, {}, [&](Service& service, Recorder& node) -> Task<> {
-        co_await node.input("in").subscribe([&](const Message& m) { log.add("callback " + std::string{m.text()}); });
+        co_await node.input("in").subscribe(
+            [&](const Message& m) { log.add("callback " + std::string{m.text()}); });
         co_await node.input("in").subscribe([&](const Message& m) -> Task<> {
             log.add("coroutine " + std::string{m.text()});
             co_return;
@@ -111,15 +113,17 @@ TEST_P(PortsOn, a_callback_that_throws_is_reported_and_the_others_still_run) {
 }
 
 TEST_P(PortsOn, a_topic_with_slashes_is_heard_in_both_forms_and_published_with_dots) {
-    with_node({{"in", {"node/x/in"}}}, {{"out", {"node/x/out"}}}, [&](Service& service, Recorder& node) -> Task<> {
-        const auto dots = co_await service.subscribe("node.x.out");
-        service.publish("node/x/in", "slash");
-        service.publish("node.x.in", "dot");
-        co_await log.wait_for_count(2);
-        EXPECT_THAT(log.lines(), ::testing::UnorderedElementsAre("n on_input in=slash", "n on_input in=dot"));
-        node.output("out").publish("out");
-        EXPECT_EQ((co_await dots->get()).text(), "out");
-    });
+    with_node({{"in", {"node/x/in"}}}, {{"out", {"node/x/out"}}},
+              [&](Service& service, Recorder& node) -> Task<> {
+                  const auto dots = co_await service.subscribe("node.x.out");
+                  service.publish("node/x/in", "slash");
+                  service.publish("node.x.in", "dot");
+                  co_await log.wait_for_count(2);
+                  EXPECT_THAT(log.lines(),
+                              ::testing::UnorderedElementsAre("n on_input in=slash", "n on_input in=dot"));
+                  node.output("out").publish("out");
+                  EXPECT_EQ((co_await dots->get()).text(), "out");
+              });
 }
 
 TEST_P(PortsOn, a_message_that_several_topics_of_an_input_cover_is_handled_once) {
@@ -129,7 +133,8 @@ TEST_P(PortsOn, a_message_that_several_topics_of_an_input_cover_is_handled_once)
         service.publish("a.x", "3");
         co_await service.transport().flush();
         co_await log.wait_for_count(3);
-        EXPECT_THAT(log.lines(), ::testing::UnorderedElementsAre("n on_input in=1", "n on_input in=2", "n on_input in=3"));
+        EXPECT_THAT(log.lines(),
+                    ::testing::UnorderedElementsAre("n on_input in=1", "n on_input in=2", "n on_input in=3"));
     });
 }
 
@@ -161,7 +166,8 @@ TEST_P(PortsOn, call_is_a_request_whose_answer_goes_to_the_callback) {
             service.respond(m, "done: " + std::string{m.text()});
         });
         std::string got;
-        co_await node.output("out").call("process/complete", [&](const Message& m) { got = m.text(); }, "work");
+        co_await node.output("out").call(
+            "process/complete", [&](const Message& m) { got = m.text(); }, "work");
         EXPECT_EQ(got, "done: work");
         EXPECT_EQ(co_await error_of(node.output("out").call("nobody/there", [](const Message&) {})),
                   errc::no_responders);
@@ -237,7 +243,8 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, OverflowOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(, OverflowOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(OverflowOn, drop_oldest_keeps_the_latest_and_counts) {
     with_full_input(fluxmq::Overflow::drop_oldest, [&](Service& service, Held& node) -> Task<> {

@@ -27,7 +27,8 @@ protected:
     Log log;
 };
 
-INSTANTIATE_TEST_SUITE_P(, PromisesOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(, PromisesOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(PromisesOn, on_create_does_not_run_again_when_a_peer_publishes_the_status) {
     mesh.run([&]() -> Task<> {

@@ -113,7 +113,8 @@ TEST(reconnect, a_pipeline_under_load_survives_ten_kills_in_order) {
         const auto report = co_await service.wait();
         EXPECT_TRUE(report.drained);
         EXPECT_TRUE(std::is_sorted(sink.seen.begin(), sink.seen.end()));
-        EXPECT_TRUE(std::includes(sink.seen.begin(), sink.seen.end(), must_arrive.begin(), must_arrive.end()));
+        EXPECT_TRUE(
+            std::includes(sink.seen.begin(), sink.seen.end(), must_arrive.begin(), must_arrive.end()));
         EXPECT_EQ(std::adjacent_find(sink.seen.begin(), sink.seen.end()), sink.seen.end()) << "handled twice";
         EXPECT_EQ(report.account.dropped.total(), 0u);
         EXPECT_EQ(report.account.pending, 0u);

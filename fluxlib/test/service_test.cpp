@@ -37,7 +37,8 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, ServiceOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(, ServiceOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(ServiceOn, run_connects_announces_each_step_and_starts_the_nodes) {
     mesh.run([&]() -> Task<> {
@@ -48,8 +49,10 @@ TEST_P(ServiceOn, run_connects_announces_each_step_and_starts_the_nodes) {
         co_await service.run();
         co_await manager->wait_for_node("n", "started");
         co_await manager->wait_for_service("svc", "ACTIVE");
-        EXPECT_THAT(manager->service_statuses("svc"), ElementsAre("STARTING", "CONNECTED", "READY", "ACTIVE"));
-        EXPECT_THAT(log.lines(), ElementsAre("on_connected", "on_init", "n on_create", "on_ready", "n on_start"));
+        EXPECT_THAT(manager->service_statuses("svc"),
+                    ElementsAre("STARTING", "CONNECTED", "READY", "ACTIVE"));
+        EXPECT_THAT(log.lines(),
+                    ElementsAre("on_connected", "on_init", "n on_create", "on_ready", "n on_start"));
         service.shutdown();
         co_await service.wait();
         co_await manager->wait_for_service("svc", "STOPPED");
@@ -104,7 +107,8 @@ TEST_P(ServiceOn, publish_subscribe_gives_a_queue_of_messages) {
 
 TEST_P(ServiceOn, two_handlers_of_one_topic_plain_and_coroutine_each_get_every_message) {
     with_service([&](Service& service) -> Task<> {
-        co_await service.subscribe_handler("t", [&](const Message& m) { log.add("plain " + std::string{m.text()}); });
+        co_await service.subscribe_handler(
+            "t", [&](const Message& m) { log.add("plain " + std::string{m.text()}); });
         co_await service.subscribe_handler("t", [&](const Message& m) -> Task<> {
             log.add("coroutine " + std::string{m.text()});
             co_return;
@@ -166,7 +170,8 @@ TEST_P(ServiceOn, request_awaits_what_respond_answers) {
 
 TEST_P(ServiceOn, respond_echoes_the_headers_of_the_request) {
     with_service([&](Service& service) -> Task<> {
-        co_await service.subscribe_handler("t", [&](const Message& m) { service.respond(m, "ok", {{"own", "1"}}); });
+        co_await service.subscribe_handler(
+            "t", [&](const Message& m) { service.respond(m, "ok", {{"own", "1"}}); });
         fluxmq::Headers headers{{"trace", "7"}};
         const auto response = co_await service.request("t", "?", 1000ms, headers);
         EXPECT_EQ(response.headers(), (fluxmq::Headers{{"trace", "7"}, {"own", "1"}}));
@@ -416,7 +421,9 @@ TEST(service, offload_runs_elsewhere_and_gives_the_result_back) {
         const auto there = co_await offload([] { return std::this_thread::get_id(); });
         EXPECT_NE(here, there);
         EXPECT_EQ(here, std::this_thread::get_id());
-        const auto throwing = []() -> Task<> { co_await offload([] { throw Error{errc::timeout, "inside"}; }); };
+        const auto throwing = []() -> Task<> {
+            co_await offload([] { throw Error{errc::timeout, "inside"}; });
+        };
         EXPECT_EQ(co_await error_of(throwing()), errc::timeout);
     };
     EXPECT_EQ(fluxlib::run(app()), 0);

@@ -17,7 +17,8 @@ protected:
     Log log;
 };
 
-INSTANTIATE_TEST_SUITE_P(, ShutdownOn, ::testing::Values(Broker::inproc, Broker::nats), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(, ShutdownOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
 
 // Passes on what it gets, a little later.
 struct Stage : Recorder {

@@ -3,7 +3,6 @@
 
 #include <fluxlib/service.hpp>
 #include <fluxlib/testing/fake_manager.hpp>
-
 #include <fluxmq/error.hpp>
 #include <fluxmq/inproc.hpp>
 #include <fluxmq/nats.hpp>
@@ -13,7 +12,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,12 +28,14 @@ using namespace std::chrono_literals;
 using fluxmq::errc;
 using fluxmq::Error;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::FakeManager;
+using ::testing::HasSubstr;
 
 enum class Broker { inproc, nats };
 
-inline void PrintTo(Broker broker, std::ostream* out) { *out << (broker == Broker::inproc ? "inproc" : "nats"); }
+inline void PrintTo(Broker broker, std::ostream* out) {
+    *out << (broker == Broker::inproc ? "inproc" : "nats");
+}
 
 /// A broker, an event loop and a clock: virtual on the embedded bus, real with a nats-server.
 class Mesh {

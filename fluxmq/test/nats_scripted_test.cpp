@@ -311,6 +311,18 @@ TEST_F(NatsScripted, takes_a_peer_that_answers_no_ping_for_dead) {
         io);
 }
 
+TEST_F(NatsScripted, asks_for_no_sign_of_life_when_told_so) {
+    replace(with_clock({.ping_interval = 0ms}));
+    run(
+        [&]() -> Task<> {
+            co_await connect();
+            EXPECT_FALSE(clock->next());
+            nats->publish("a", "x");
+            EXPECT_EQ(co_await peer.read_line(), "PUB a 1");
+        },
+        io);
+}
+
 TEST_F(NatsScripted, takes_a_peer_that_answers_for_alive) {
     run(
         [&]() -> Task<> {

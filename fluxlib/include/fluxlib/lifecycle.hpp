@@ -33,8 +33,9 @@ struct Transition {
 
     Kind kind = Kind::illegal;
     NodeState through = NodeState::error; ///< while the hooks run
-    NodeState to = NodeState::error;      ///< when they succeeded, and always for `destroyed`; else NodeState::error
-    bool runs_create = false;             ///< the hooks, in this order
+    NodeState to =
+        NodeState::error;     ///< when they succeeded, and always for `destroyed`; else NodeState::error
+    bool runs_create = false; ///< the hooks, in this order
     bool runs_start = false;
     bool runs_stop = false;
     bool runs_destroy = false;

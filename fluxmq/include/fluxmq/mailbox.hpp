@@ -14,8 +14,8 @@ namespace fluxmq {
 
 /// What happens to a message that arrives at a full inlet.
 enum class Overflow {
-    block,       ///< it waits before the inlet, and nothing is lost: InProc keeps it with its publisher, whose
-                 ///< flush() takes longer; Nats stops reading its connection, for all subscriptions
+    block, ///< it waits before the inlet, and nothing is lost: InProc keeps it with its publisher, whose
+           ///< flush() takes longer; Nats stops reading its connection, for all subscriptions
     drop_oldest, ///< the oldest waiting message of the inlet makes room: the reader sees the latest
     drop_newest, ///< it is dropped: the reader sees the earliest
     fail         ///< it is dropped, and the reader is told by an error
