@@ -32,8 +32,11 @@ fluxlib::Task<Connections> connect(const std::string& url) {
         const auto bus = std::make_shared<fluxmq::InProcBus>();
         co_return Connections{std::make_shared<fluxmq::InProc>(bus), std::make_shared<fluxmq::InProc>(bus)};
     }
-    const auto service = std::make_shared<fluxmq::Nats>();
-    const auto manager = std::make_shared<fluxmq::Nats>();
+    fluxmq::NatsOptions options;
+    options.reconnect_time_wait = 500ms; // where the server goes away: try again for a few seconds, then end
+    options.max_reconnect_attempts = 10;
+    const auto service = std::make_shared<fluxmq::Nats>(options);
+    const auto manager = std::make_shared<fluxmq::Nats>(options);
     co_await service->connect(url);
     co_await manager->connect(url);
     screen().print("connected to " + service->server());
@@ -69,14 +72,30 @@ fluxlib::ServiceOptions service_options(const Options& options) {
     return service;
 }
 
-// The last status may not get through where the server went away.
-fluxlib::Task<> see_stopped(fluxlib::testing::FakeManager& manager, const fluxlib::Service& service) {
-    const auto topic = service.topic().status(service.id());
+// The last status does not get through where the server went away.
+fluxlib::Task<> see_stopped(fluxlib::testing::FakeManager& manager, const Connections& transports,
+                            const fluxlib::Service& service) {
+    bool seen = transports.manager->connected();
     try {
-        co_await manager.wait_for(topic, service.status().stopped(), 2s);
+        if (seen)
+            co_await manager.wait_for_service(service.id(), service.status().stopped());
     } catch (const fluxmq::Error&) {
-        screen().print("the manager did not see the service stop");
+        seen = false;
     }
+    if (!seen)
+        screen().print("the manager did not see the service stop");
+}
+
+// What went wrong; empty when nothing did.
+std::string problem_in(const demo::DemoService& service, const fluxlib::ExitReport& report) {
+    const auto& account = report.account;
+    if (!service.failure().empty())
+        return service.failure();
+    if (!report.drained)
+        return "not every message was handled in time";
+    if (account.published != account.delivered + account.dropped.total() + account.pending)
+        return "messages were lost with the connection to the server";
+    return {};
 }
 
 fluxlib::Task<> app(const Options& options) {
@@ -102,7 +121,7 @@ fluxlib::Task<> app(const Options& options) {
     manager.start(service.id());
 
     const auto report = co_await service.wait();
-    co_await see_stopped(manager, service);
+    co_await see_stopped(manager, transports, service);
     co_await lifecycle.finish();
 
     for (const auto& name : report.unfinished)
@@ -110,10 +129,8 @@ fluxlib::Task<> app(const Options& options) {
     const auto drops = report.account.drops_line();
     screen().print(drops.empty() ? "dropped: nothing" : drops);
     screen().print(report.account.line());
-    if (!service.failure().empty())
-        throw std::runtime_error{service.failure()};
-    if (!report.drained)
-        throw std::runtime_error{"not every message was handled in time"};
+    if (const auto problem = problem_in(service, report); !problem.empty())
+        throw std::runtime_error{problem};
 }
 
 } // namespace
