@@ -58,7 +58,8 @@ private:
 
     enum class Phase { idle, connecting, connected, reconnecting, closed };
 
-    void start(boost::asio::any_io_executor executor, std::vector<nats::Server> servers, NatsOptions options);
+    void start(const boost::asio::any_io_executor& executor, std::vector<nats::Server> servers,
+               NatsOptions options);
     static Task<> session_end(Self self);
     static Task<> flush_for_close(Self self);
 

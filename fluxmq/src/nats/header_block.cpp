@@ -81,7 +81,7 @@ bool read_header_block(std::string_view block, Headers& headers, HeaderStatus& s
             continue;
         try {
             headers.add(std::string{line.substr(0, colon)}, std::string{trim_left(line.substr(colon + 1))});
-        } catch (const Error&) {
+        } catch (const Error&) { // NOLINT(bugprone-empty-catch)
             // a name or value that no client of ours could have sent
         }
     }

@@ -22,12 +22,17 @@ public:
         const std::lock_guard lock{mutex_};
         executor_.reset();
     }
-    /// Runs `function` on the loop; nothing happens when that is gone.
+    /// Runs `function` on the loop. False, and nothing happens, when that is gone or there is no memory.
     template <class Function>
-    void post(Function function) {
-        const std::lock_guard lock{mutex_};
-        if (executor_)
-            boost::asio::post(*executor_, std::move(function));
+    bool post(Function function) noexcept {
+        try {
+            const std::lock_guard lock{mutex_};
+            if (executor_)
+                boost::asio::post(*executor_, std::move(function));
+            return executor_.has_value();
+        } catch (...) {
+            return false;
+        }
     }
 
 private:

@@ -66,7 +66,7 @@ Task<> Nats::Impl::connect(Self self, std::string url, NatsOptions options) {
     co_await done.wait();
 }
 
-void Nats::Impl::start(asio::any_io_executor executor, std::vector<nats::Server> servers,
+void Nats::Impl::start(const asio::any_io_executor& executor, std::vector<nats::Server> servers,
                        NatsOptions options) {
     options_ = std::move(options);
     outbox_.set_limits(options_.write_buffer_size, options_.reconnect_buffer_size);
@@ -154,7 +154,7 @@ void Nats::Impl::unsubscribe(std::uint64_t id) noexcept {
         subscriptions_.erase(id, [&](std::uint64_t sid) {
             outbox_.control([&](nats::OutBuffer& out) { nats::append_unsubscribe(out, sid); });
         });
-    } catch (...) {
+    } catch (...) { // NOLINT(bugprone-empty-catch)
         // It is gone here; for want of memory the server does not know.
     }
     resume(); // reading may have stalled on it
@@ -216,14 +216,10 @@ void Nats::Impl::abandon() noexcept {
     outbox_.close();
     subscriptions_.clear();
     events_.clear();
-    try {
-        loop_.post([weak = weak_from_this()] {
-            if (const auto self = weak.lock(); self && self->session_)
-                self->session_->stop();
-        });
-    } catch (...) {
-        // It stops with its event loop.
-    }
+    loop_.post([weak = weak_from_this()] {
+        if (const auto self = weak.lock(); self && self->session_)
+            self->session_->stop();
+    });
 }
 
 } // namespace fluxmq

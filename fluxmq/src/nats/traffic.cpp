@@ -181,14 +181,10 @@ Task<> Nats::Impl::unstall(Session& session) {
 
 // Any thread: there may be room again.
 void Nats::Impl::resume() noexcept {
-    try {
-        loop_.post([weak = weak_from_this()] {
-            if (const auto self = weak.lock(); self && self->session_)
-                self->session_->notify();
-        });
-    } catch (...) {
-        // no memory to tell the loop; the next sign of life looks again
-    }
+    loop_.post([weak = weak_from_this()] {
+        if (const auto self = weak.lock(); self && self->session_)
+            self->session_->notify();
+    });
 }
 
 void Nats::Impl::write() {
