@@ -6,6 +6,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <iostream>
 #include <thread>
 
@@ -13,9 +14,21 @@ namespace fluxlib {
 
 namespace asio = boost::asio;
 
-void detail::run_blocking(std::function<void()> work) {
+namespace {
+
+// Threads that post to an event loop now. The loop may run what they post, and end, before they have returned.
+std::atomic<int> telling{0};
+
+} // namespace
+
+void detail::run_blocking(std::function<void()> work, std::function<void()> tell) {
     static asio::thread_pool pool{std::max(2u, std::thread::hardware_concurrency())};
-    asio::post(pool, std::move(work));
+    asio::post(pool, [work = std::move(work), tell = std::move(tell)] {
+        work();
+        telling.fetch_add(1);
+        tell();
+        telling.fetch_sub(1);
+    });
 }
 
 int run(Task<> app) {
@@ -26,6 +39,8 @@ int run(Task<> app) {
         loop.stop(); // whatever still waits belongs to what the app has left behind
     });
     loop.run();
+    while (telling.load() != 0)
+        std::this_thread::yield();
     if (!failure)
         return 0;
     try {

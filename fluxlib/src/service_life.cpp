@@ -119,7 +119,8 @@ Task<> ServiceRuntime::begin() {
         co_await guarded("on_init", {}, service.on_init({}));
     }
     co_await init_nodes();
-    co_await announce_ready();
+    if (!asks_manager() || !nodes.empty()) // otherwise the first config makes it ready
+        co_await announce_ready();
     if (options.auto_start)
         co_await command_all(NodeCommand::start);
     // What the manager has sent meanwhile waits until now, so that no hook runs beside those above.

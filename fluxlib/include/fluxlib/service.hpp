@@ -158,8 +158,9 @@ public:
     // --- Life -------------------------------------------------------------------------------------------
 
     /// Connects unless connected, subscribes the service's topics, announces CONNECTED, initialises the nodes,
-    /// announces READY, and starts them. Where nodes can be made from a config, it then asks the manager for one;
-    /// what a manager sends meanwhile is handled when run() is done. It takes over the transport's event handler.
+    /// announces READY, and starts them. Where nodes can be made from a config, it then asks the manager for one
+    /// (and leaves READY to that config when it has no nodes yet). What a manager sends meanwhile is handled when
+    /// run() is done. It takes over the transport's event handler.
     /// Errors: not_attached, illegal_transition when it runs already, those of connect() and subscribe(); after
     /// these it announces ERROR, and may be called again.
     Task<> run();

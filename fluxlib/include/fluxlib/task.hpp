@@ -20,8 +20,8 @@ using fluxmq::Task;
 
 namespace detail {
 
-// Runs on the pool of blocking work.
-void run_blocking(std::function<void()> work);
+// Runs `work` on the pool of blocking work, then `tell`, which posts to the event loop that waits for it.
+void run_blocking(std::function<void()> work, std::function<void()> tell);
 
 } // namespace detail
 
@@ -42,11 +42,10 @@ Task<std::invoke_result_t<Work&>> offload(Work work) {
     };
     const auto elsewhere = [&](std::function<void()> job) -> Task<> {
         return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void()>(
-            [&job](auto handler) {
+            [job = std::move(job)](auto handler) {
                 auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-                detail::run_blocking([shared, job] {
-                    job();
-                    auto executor = boost::asio::get_associated_executor(*shared);
+                detail::run_blocking(job, [shared] {
+                    const auto executor = boost::asio::get_associated_executor(*shared);
                     boost::asio::post(executor, [shared] { std::move (*shared)(); });
                 });
             },

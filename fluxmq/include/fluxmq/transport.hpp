@@ -106,7 +106,8 @@ public:
     void respond(const Message& message, const Payload& payload, const Headers& headers = {});
 
     /// Completes when everything published before has been passed on: at a broker, when it has it; with a
-    /// blocking mailbox, when that had room for it. Errors: timeout, disconnected, closed.
+    /// blocking mailbox, when that had room for it: so a reader must not await it while its own blocking mailbox
+    /// may be full. Errors: timeout, disconnected, closed.
     virtual Task<> flush(std::chrono::milliseconds timeout = default_flush_timeout) = 0;
 
     /// Calls `handler` for each event, on the executor of connect(); replaces the earlier one. Set it before

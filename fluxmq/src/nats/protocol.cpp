@@ -189,26 +189,25 @@ const char* read_digits(const char* at, const char* end, std::uint64_t& number) 
 bool parse_plain_message(std::string_view input, Frame& frame, const Limits& limits) noexcept {
     const char* const end = input.data() + input.size();
     const char* const subject = input.data() + 4;
-    const char* at = skip_token(subject, end);
-    const char* const subject_end = at;
-    if (at == subject || at == end || *at++ != ' ')
+    const char* const subject_end = skip_token(subject, end);
+    if (subject_end == subject || subject_end == end || *subject_end != ' ')
         return false;
-    std::uint64_t sid = 0;
-    const char* const digits = at;
-    at = read_digits(at, end, sid);
-    if (at == digits || at == end || *at++ != ' ')
+    const char* at = subject_end + 1;
+    const char* const sid_end = read_digits(at, end, frame.sid);
+    if (sid_end == at || sid_end == end || *sid_end != ' ')
         return false;
-    const char* reply = at;
+    at = sid_end + 1;
+    const char* const reply = at;
     const char* reply_end = at;
     std::uint64_t size = 0;
     at = read_digits(at, end, size);
     if (at == end || *at != '\r') { // a reply topic comes first
-        at = reply_end = skip_token(at, end);
-        if (at == reply || at == end || *at++ != ' ')
+        reply_end = skip_token(at, end);
+        if (reply_end == reply || reply_end == end || *reply_end != ' ')
             return false;
-        const char* const size_digits = at;
-        at = read_digits(at, end, size);
-        if (at == size_digits || at == end || *at != '\r')
+        const char* const digits = reply_end + 1;
+        at = read_digits(digits, end, size);
+        if (at == digits || at == end || *at != '\r')
             return false;
     } else if (at == reply) {
         return false;
@@ -219,7 +218,6 @@ bool parse_plain_message(std::string_view input, Frame& frame, const Limits& lim
         at[size + 3] != '\n')
         return false;
     frame.size = static_cast<std::size_t>(at - input.data()) + size + 4;
-    frame.sid = sid;
     frame.subject = {subject, static_cast<std::size_t>(subject_end - subject)};
     frame.reply = {reply, static_cast<std::size_t>(reply_end - reply)};
     frame.headers = {};

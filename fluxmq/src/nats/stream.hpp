@@ -21,8 +21,7 @@ namespace fluxmq::nats {
 /// go. Used on its executor; closing it ends what is under way with an error.
 class Stream {
 public:
-    explicit Stream(boost::asio::any_io_executor executor)
-        : executor_{executor}, socket_{std::move(executor)} {}
+    explicit Stream(const boost::asio::any_io_executor& executor) : executor_{executor}, socket_{executor} {}
 
     /// Looks the host up and connects, anew when it was connected before.
     Task<boost::system::error_code> connect(const std::string& host, std::uint16_t port);

@@ -31,7 +31,7 @@ Subscriptions::Outcome Subscriptions::deliver_to(Entry& entry, std::uint64_t sid
     // Counted first: the entry may be gone when offer() returns.
     const bool last = ++entry.delivered == entry.max_messages;
     if (!entry.receiver->offer(std::move(message))) {
-        refused = std::move(message); // untouched by contract
+        refused = std::move(message); // NOLINT(bugprone-use-after-move): untouched by contract
         if (auto* still = entries_.find(sid))
             --still->delivered;
         return Outcome::full;

@@ -128,6 +128,7 @@ bool NatsServer::launch() {
         words.insert(words.end(), {"--config", folder_ + "/server.conf"});
     words.insert(words.end(), options_.arguments.begin(), options_.arguments.end());
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (auto& word : words)
         arguments.push_back(word.data());
     arguments.push_back(nullptr);

@@ -33,7 +33,8 @@ struct ScriptedPeer::State {
     std::string received; // and not yet taken
 };
 
-ScriptedPeer::ScriptedPeer(asio::any_io_executor executor) : state_{std::make_unique<State>(executor)} {}
+ScriptedPeer::ScriptedPeer(const asio::any_io_executor& executor)
+    : state_{std::make_unique<State>(executor)} {}
 ScriptedPeer::~ScriptedPeer() = default;
 
 std::uint16_t ScriptedPeer::port() const noexcept {

@@ -25,7 +25,7 @@ namespace fluxmq::testing {
 /// came instead. Thread safety: none; it lives on the executor it was made with.
 class ScriptedPeer {
 public:
-    explicit ScriptedPeer(boost::asio::any_io_executor executor);
+    explicit ScriptedPeer(const boost::asio::any_io_executor& executor);
     ~ScriptedPeer();
     ScriptedPeer(const ScriptedPeer&) = delete;
     ScriptedPeer& operator=(const ScriptedPeer&) = delete;
