@@ -337,8 +337,9 @@ TEST(NatsBroker, survives_ten_kills_of_the_server_under_load) {
             EXPECT_LE(gaps, kills) << "a loss that no kill explains";
             EXPECT_EQ(got.back(), sent[t] - 1);
         }
-        EXPECT_EQ(exact->size(), numbers["load.0"].size());
-        EXPECT_EQ(group->size(), wild->size());
+        // A connection may break between the copies of one message to several subscriptions.
+        EXPECT_NEAR(static_cast<double>(exact->size()), static_cast<double>(numbers["load.0"].size()), kills);
+        EXPECT_NEAR(static_cast<double>(group->size()), static_cast<double>(wild->size()), kills);
         const auto counters = nats.counters();
         EXPECT_EQ(counters.reconnects, static_cast<std::uint64_t>(kills));
         EXPECT_EQ(counters.pending, 0u);
