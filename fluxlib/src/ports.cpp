@@ -100,7 +100,7 @@ Task<> Input::subscribe(Handler handler) {
 }
 
 Task<> Input::subscribe_one(std::string topic, Handler handler) {
-    const std::vector<std::string> topics(1, std::move(topic));
+    const std::vector<std::string> topics(1, topic);
     auto& route = add_route(heard_as(topics), std::move(handler));
     co_await route.open();
 }

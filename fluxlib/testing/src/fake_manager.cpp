@@ -31,7 +31,7 @@ public:
 
 FakeManager::FakeManager(std::shared_ptr<fluxmq::Transport> transport, fluxmq::Topic topic,
                          std::shared_ptr<fluxmq::Clock> clock)
-    : transport_{std::move(transport)}, topic_{std::move(topic)}, clock_{std::move(clock)},
+    : transport_{std::move(transport)}, topic_{topic}, clock_{std::move(clock)},
       inbox_{std::make_shared<Inbox>()} {}
 
 FakeManager::~FakeManager() {
