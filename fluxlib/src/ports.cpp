@@ -62,19 +62,14 @@ Task<> Handler::operator()(Message message) const {
 
 Task<> Input::Route::open() {
     const bool overlap = std::any_of(patterns.begin(), patterns.end(), fluxmq::has_wildcard);
-    std::vector<std::string> earlier;
-    for (std::size_t i = 0; i < patterns.size(); ++i) {
-        const auto& pattern = patterns[i];
-        if (i < subscriptions.size()) { // by an earlier call, which may have failed at a later one
-            earlier.push_back(pattern);
-            continue;
-        }
+    // From the one where an earlier call has failed, if one has.
+    while (subscriptions.size() < patterns.size()) {
+        const auto next = patterns.begin() + static_cast<std::ptrdiff_t>(subscriptions.size());
         std::shared_ptr<fluxmq::Receiver> receiver = inlet;
-        if (overlap && !earlier.empty())
-            receiver = std::make_shared<FirstMatch>(earlier, inlet);
-        auto subscription = co_await input.node_.transport().subscribe(pattern, std::move(receiver));
+        if (overlap && next != patterns.begin())
+            receiver = std::make_shared<FirstMatch>(std::vector(patterns.begin(), next), inlet);
+        auto subscription = co_await input.node_.transport().subscribe(*next, std::move(receiver));
         subscriptions.push_back(std::move(subscription));
-        earlier.push_back(pattern);
     }
 }
 

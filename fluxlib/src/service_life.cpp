@@ -44,6 +44,12 @@ std::shared_ptr<spdlog::logger> child_logger(const spdlog::logger& parent, std::
     return logger;
 }
 
+// Whether a command is for every node.
+bool names_all(const Message& command) {
+    const auto ids = ServiceRuntime::ids_in(command);
+    return std::find(ids.begin(), ids.end(), "*") != ids.end();
+}
+
 } // namespace
 
 // Outlives the service as long as a signal's handler is queued.
@@ -104,6 +110,7 @@ Task<> ServiceRuntime::run() {
         announce(status->error());
         running_ = false;
         subscriptions_.clear();
+        inlets_.clear();
         std::rethrow_exception(failure);
     }
 }
@@ -280,20 +287,17 @@ Task<> ServiceRuntime::on_config(Message message) {
 Task<> ServiceRuntime::on_settings(Message message) { co_await service.on_settings(message); }
 
 Task<> ServiceRuntime::on_start(Message message) {
-    const auto ids = ids_in(message);
-    manager_started_ = manager_started_ || std::find(ids.begin(), ids.end(), "*") != ids.end();
+    manager_started_ = manager_started_ || names_all(message);
     co_await service.on_start(message);
 }
 
 Task<> ServiceRuntime::on_stop(Message message) {
-    const auto ids = ids_in(message);
-    manager_started_ = manager_started_ && std::find(ids.begin(), ids.end(), "*") == ids.end();
+    manager_started_ = manager_started_ && !names_all(message);
     co_await service.on_stop(message);
 }
 
 Task<> ServiceRuntime::on_restart(Message message) {
-    const auto ids = ids_in(message);
-    manager_started_ = manager_started_ || std::find(ids.begin(), ids.end(), "*") != ids.end();
+    manager_started_ = manager_started_ || names_all(message);
     co_await service.on_restart(message);
 }
 
