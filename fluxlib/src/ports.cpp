@@ -43,6 +43,8 @@ public:
         return std::any_of(earlier_.begin(), earlier_.end(), taken) || next_->offer(std::move(message));
     }
     void when_ready(std::function<void()> resume) override { next_->when_ready(std::move(resume)); }
+    std::uint64_t pending() const noexcept override { return next_->pending(); }
+    void when_idle(std::function<void()> resume) override { next_->when_idle(std::move(resume)); }
 
 private:
     const std::vector<std::string> earlier_;

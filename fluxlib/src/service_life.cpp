@@ -202,7 +202,8 @@ void ServiceRuntime::ask_for_config() {
 }
 
 void ServiceRuntime::connection_changed(const fluxmq::ConnectionEvent& event) {
-    const bool trouble = event.state == fluxmq::ConnectionState::error;
+    using enum fluxmq::ConnectionState;
+    const bool trouble = event.state == error || event.state == insecure || event.state == slow_consumer;
     logger->log(trouble ? spdlog::level::warn : spdlog::level::info, "{}: {}", to_string(event.state),
                 event.detail);
     if (event.state == fluxmq::ConnectionState::closed && running_ && !ending_) {

@@ -18,6 +18,7 @@ const char* name_of(errc code) noexcept {
     case errc::connect_failed: return "connect failed";
     case errc::connect_timeout: return "connect timeout";
     case errc::protocol_error: return "protocol error";
+    case errc::tls_failed: return "tls failed";
     case errc::authorization_failed: return "authorization failed";
     case errc::permission_denied: return "permission denied";
     case errc::disconnected: return "disconnected";

@@ -16,6 +16,19 @@ namespace {
 using Index = std::uint32_t;
 constexpr Index none = ~Index{0};
 
+// To be called without the lock.
+using Calls = std::vector<std::function<void()>>;
+
+void call_all(Calls& calls) {
+    for (auto& call : calls)
+        call();
+}
+
+void move_to(Calls& all, Calls& from) {
+    for (auto& call : std::exchange(from, {}))
+        all.push_back(std::move(call));
+}
+
 } // namespace
 
 // An inlet's half of the queue; guarded by its mailbox's mutex.
@@ -29,8 +42,10 @@ struct Inlet::Part {
     Index tail = none;
     MailboxCounters counters;
     std::uint64_t unreported_failures = 0;
-    std::vector<std::function<void()>> waiting; // for room
-    std::size_t refused_bytes = 0;              // the largest message that was refused and waits for room
+    Calls waiting; // for room
+    Calls idle;    // for the end of all that is pending
+    std::shared_ptr<const std::function<void()>> on_overflow;
+    std::size_t refused_bytes = 0; // the largest message that was refused and waits for room
 };
 
 // The messages lie in one growing table of slots, each linked into the order of arrival and into the order of
@@ -58,6 +73,7 @@ struct Mailbox::State {
     MailboxCounters retired; // of inlets that are gone
     bool closed = false;
     bool reader_waits = false;
+    Inlet::Part* reading = nullptr; // of the message that the reader is at
     Wakeup wakeup;
 
     Order& order_of(const Inlet::Part& part) noexcept { return orders[static_cast<std::size_t>(part.lane)]; }
@@ -142,21 +158,28 @@ struct Mailbox::State {
                     part.limits.bytes);
     }
 
-    // Those who wait for room, to be called without the lock.
-    static std::vector<std::function<void()>> take_waiting(Inlet::Part& part) noexcept {
+    // Those who wait for room.
+    static void take_waiting(Inlet::Part& part, Calls& calls) {
         part.refused_bytes = 0;
-        return std::exchange(part.waiting, {});
+        move_to(calls, part.waiting);
+    }
+
+    std::uint64_t pending(const Inlet::Part& part) const noexcept {
+        return part.counters.pending + (reading == &part ? 1 : 0);
+    }
+
+    // Those who wait for the end of what is pending, if it has come.
+    void take_idle(Inlet::Part& part, Calls& calls) const {
+        if (!part.idle.empty() && pending(part) == 0)
+            move_to(calls, part.idle);
+    }
+
+    // The reader is back: it has finished with the message it was at.
+    void reader_is_back(Calls& calls) {
+        if (auto* part = std::exchange(reading, nullptr))
+            take_idle(*part, calls);
     }
 };
-
-namespace {
-
-void call_all(std::vector<std::function<void()>>& calls) {
-    for (auto& call : calls)
-        call();
-}
-
-} // namespace
 
 // --- Mailbox -------------------------------------------------------------------------------------------------
 
@@ -192,71 +215,89 @@ bool Mailbox::post(Control control) {
 }
 
 std::optional<Mailbox::Control> Mailbox::pop_control() {
-    const std::lock_guard lock{state_->mutex};
-    if (state_->control.empty())
-        return std::nullopt;
-    Control control = std::move(state_->control.front());
-    state_->control.pop_front();
+    Calls calls;
+    std::optional<Control> control;
+    {
+        const std::lock_guard lock{state_->mutex};
+        state_->reader_is_back(calls);
+        if (!state_->control.empty()) {
+            control.emplace(std::move(state_->control.front()));
+            state_->control.pop_front();
+        }
+    }
+    call_all(calls);
     return control;
 }
 
 std::optional<Mailbox::Delivery> Mailbox::pop_message() {
-    std::vector<std::function<void()>> resumed;
+    Calls calls;
     std::optional<Delivery> delivery;
     {
         const std::lock_guard lock{state_->mutex};
-        const auto first = state_->first();
-        if (first == none)
-            return std::nullopt;
-        auto& part = *state_->slots[first].part;
-        delivery.emplace(state_->remove_oldest(part), part.user);
-        ++part.counters.delivered;
-        if (!part.waiting.empty() && State::has_room(part))
-            resumed = State::take_waiting(part);
+        state_->reader_is_back(calls);
+        if (const auto first = state_->first(); first != none) {
+            auto& part = *state_->slots[first].part;
+            delivery.emplace(state_->remove_oldest(part), part.user);
+            ++part.counters.delivered;
+            state_->reading = &part;
+            if (!part.waiting.empty() && State::has_room(part))
+                State::take_waiting(part, calls);
+        }
     }
-    call_all(resumed);
+    call_all(calls);
     return delivery;
 }
 
 Task<bool> Mailbox::wait() {
     for (;;) {
+        Calls calls;
+        bool waits = false;
         {
             const std::lock_guard lock{state_->mutex};
+            state_->reader_is_back(calls);
             if (!state_->empty())
                 co_return true;
-            if (state_->closed)
-                co_return false;
-            state_->reader_waits = true;
+            waits = !state_->closed;
+            state_->reader_waits = waits;
         }
+        call_all(calls);
+        if (!waits)
+            co_return false;
         co_await state_->wakeup.wait();
     }
 }
 
 void Mailbox::close() noexcept {
-    std::vector<std::function<void()>> resumed;
+    Calls calls;
     {
         const std::lock_guard lock{state_->mutex};
         if (std::exchange(state_->closed, true))
             return;
         for (auto* part : state_->parts) {
             part->gate = Inlet::Gate::closed;
-            for (auto& call : State::take_waiting(*part))
-                resumed.push_back(std::move(call));
+            State::take_waiting(*part, calls);
         }
         state_->reader_waits = false;
     }
     state_->wakeup.notify();
-    call_all(resumed);
+    call_all(calls);
 }
 
 void Mailbox::discard() noexcept {
     close();
     std::list<Control> control; // destroyed after the lock
     std::vector<Message> dropped;
-    const std::lock_guard lock{state_->mutex};
-    control.swap(state_->control);
-    for (auto* part : state_->parts)
-        state_->drop_all(*part, dropped);
+    Calls calls;
+    {
+        const std::lock_guard lock{state_->mutex};
+        control.swap(state_->control);
+        state_->reading = nullptr;
+        for (auto* part : state_->parts) {
+            state_->drop_all(*part, dropped);
+            state_->take_idle(*part, calls);
+        }
+    }
+    call_all(calls);
 }
 
 MailboxCounters Mailbox::counters() const {
@@ -274,14 +315,22 @@ Inlet::Inlet(std::unique_ptr<Part> part) : part_{std::move(part)} {}
 Inlet::~Inlet() {
     set_gate(Gate::closed);
     auto& state = *part_->mailbox->state_;
-    const std::lock_guard lock{state.mutex};
-    state.retired += part_->counters;
-    std::erase(state.parts, part_.get());
+    Calls calls;
+    {
+        const std::lock_guard lock{state.mutex};
+        state.retired += part_->counters;
+        std::erase(state.parts, part_.get());
+        if (state.reading == part_.get())
+            state.reader_is_back(calls);
+    }
+    call_all(calls);
 }
 
 bool Inlet::offer(Message&& message) noexcept {
     auto& state = *part_->mailbox->state_;
     std::vector<Message> dropped; // destroyed after the lock
+    std::shared_ptr<const std::function<void()>> on_overflow;
+    bool wakes = false;
     {
         const std::lock_guard lock{state.mutex};
         auto& counters = part_->counters;
@@ -291,18 +340,19 @@ bool Inlet::offer(Message&& message) noexcept {
             return true;
         }
         const auto bytes = state.cost_of(*part_, message);
+        bool takes = true;
         if (!Mailbox::State::fits(*part_, bytes)) {
             switch (part_->limits.overflow) {
             case Overflow::block: part_->refused_bytes = std::max(part_->refused_bytes, bytes); return false;
             case Overflow::drop_newest:
-                ++counters.received;
                 ++counters.dropped.newest;
-                return true;
+                takes = false;
+                break;
             case Overflow::fail:
-                ++counters.received;
                 ++counters.dropped.failed;
                 ++part_->unreported_failures;
-                return true;
+                takes = false;
+                break;
             case Overflow::drop_oldest:
                 while (!Mailbox::State::fits(*part_, bytes)) {
                     dropped.push_back(state.remove_oldest(*part_));
@@ -310,13 +360,18 @@ bool Inlet::offer(Message&& message) noexcept {
                 }
                 break;
             }
+            on_overflow = part_->on_overflow;
         }
         ++counters.received;
-        state.append(*part_, std::move(message), bytes);
-        if (!std::exchange(state.reader_waits, false))
-            return true;
+        if (takes) {
+            state.append(*part_, std::move(message), bytes);
+            wakes = std::exchange(state.reader_waits, false);
+        }
     }
-    state.wakeup.notify();
+    if (wakes)
+        state.wakeup.notify();
+    if (on_overflow)
+        (*on_overflow)();
     return true;
 }
 
@@ -334,7 +389,7 @@ void Inlet::when_ready(std::function<void()> resume) {
 
 void Inlet::set_gate(Gate gate) noexcept {
     auto& state = *part_->mailbox->state_;
-    std::vector<std::function<void()>> resumed;
+    Calls calls;
     std::vector<Message> dropped;
     {
         const std::lock_guard lock{state.mutex};
@@ -345,9 +400,40 @@ void Inlet::set_gate(Gate gate) noexcept {
         }
         part_->gate = state.closed ? Gate::closed : gate;
         state.drop_all(*part_, dropped);
-        resumed = Mailbox::State::take_waiting(*part_);
+        Mailbox::State::take_waiting(*part_, calls);
+        state.take_idle(*part_, calls);
     }
-    call_all(resumed);
+    call_all(calls);
+}
+
+std::uint64_t Inlet::pending() const noexcept {
+    const auto& state = *part_->mailbox->state_;
+    const std::lock_guard lock{state.mutex};
+    return state.pending(*part_);
+}
+
+void Inlet::when_idle(std::function<void()> resume) {
+    auto& state = *part_->mailbox->state_;
+    {
+        const std::lock_guard lock{state.mutex};
+        if (state.pending(*part_) > 0) {
+            part_->idle.push_back(std::move(resume));
+            return;
+        }
+    }
+    resume();
+}
+
+std::uint64_t Inlet::overflowed() const noexcept {
+    const std::lock_guard lock{part_->mailbox->state_->mutex};
+    const auto& dropped = part_->counters.dropped;
+    return dropped.oldest + dropped.newest + dropped.failed;
+}
+
+void Inlet::on_overflow(std::function<void()> notify) {
+    auto next = notify ? std::make_shared<const std::function<void()>>(std::move(notify)) : nullptr;
+    const std::lock_guard lock{part_->mailbox->state_->mutex};
+    part_->on_overflow.swap(next);
 }
 
 void Inlet::set_limits(MailboxLimits limits) noexcept {

@@ -12,6 +12,9 @@ std::string_view to_string(ConnectionState state) noexcept {
     case ConnectionState::reconnected: return "reconnected";
     case ConnectionState::closed: return "closed";
     case ConnectionState::error: return "error";
+    case ConnectionState::lame_duck: return "lame duck";
+    case ConnectionState::insecure: return "insecure";
+    case ConnectionState::slow_consumer: return "slow consumer";
     }
     return "unknown";
 }
@@ -31,6 +34,14 @@ void Subscription::unsubscribe() noexcept {
         return;
     if (const auto source = std::exchange(source_, {}).lock())
         source->unsubscribe(id);
+}
+
+Task<DrainReport> Subscription::drain(std::chrono::milliseconds timeout) {
+    const auto source = std::exchange(source_, {}).lock();
+    const auto id = std::exchange(id_, 0);
+    if (!source || id == 0)
+        co_return DrainReport{};
+    co_return co_await source->drain(id, timeout);
 }
 
 // Not a coroutine: the payload may refer to the caller's string, which lives only until this call returns.

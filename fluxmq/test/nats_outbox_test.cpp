@@ -50,7 +50,7 @@ TEST_F(NatsOutbox, takes_nothing_before_the_first_connection_and_after_the_last)
     outbox.refuse();
     EXPECT_EQ(kind_thrown_by([&] { publish("a"); }), errc::closed);
     EXPECT_EQ(write_all(), "PUB a 1\r\nx\r\n");
-    outbox.close();
+    outbox.close("the end");
     EXPECT_EQ(kind_thrown_by([&] { publish("a"); }), errc::closed);
     EXPECT_EQ(counters().published, 1u);
 }
@@ -140,7 +140,7 @@ TEST_F(NatsOutbox, counts_what_it_gives_up_when_it_is_closed) {
     const auto batch = outbox.start_write();
     outbox.written(batch.find("PUB b"));
     publish("c");
-    outbox.close();
+    outbox.close("the end");
     EXPECT_EQ(counters().published, 3u);
     EXPECT_EQ(counters().lost, 2u);
     EXPECT_EQ(counters().pending, 0u);

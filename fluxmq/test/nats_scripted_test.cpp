@@ -19,6 +19,7 @@ struct NatsScripted : ::testing::Test {
 
     NatsOptions with_clock(NatsOptions options = {}) {
         options.clock = clock;
+        options.randomize = false;
         return options;
     }
     void replace(const NatsOptions& options) {
@@ -148,7 +149,10 @@ TEST_F(NatsScripted, says_what_is_wrong_with_a_handshake) {
         {"PING\r\n", errc::protocol_error, "does not begin with INFO"},
         {"MSG a 1 99999999999\r\n", errc::protocol_error, "over the limit"},
         {"-ERR 'maximum connections exceeded'\r\n", errc::connect_failed, "maximum connections exceeded"},
-        {ScriptedPeer::info(R"("tls_required":true)"), errc::connect_failed, "requires TLS"},
+        {ScriptedPeer::info(R"("tls_required":true)") + "-ERR 'in clear'\r\n", errc::protocol_error,
+         "more than INFO before TLS"},
+        {ScriptedPeer::info() + "-ERR 'Authentication Timeout'\r\n", errc::connect_failed,
+         "Authentication Timeout"},
         {ScriptedPeer::info() + "-ERR 'Authorization Violation'\r\n", errc::authorization_failed,
          "Authorization Violation"},
         {ScriptedPeer::info() + "MSG a 1 0\r\n\r\n", errc::protocol_error,
@@ -231,7 +235,7 @@ TEST_F(NatsScripted, names_each_server_and_why_it_could_not_be_reached) {
                     << failure->what();
                 EXPECT_EQ(std::string{failure->what()}.find("secret"), std::string::npos);
             }
-            failure = co_await failure_of(nats->connect("tls://host"));
+            failure = co_await failure_of(nats->connect("ws://host"));
             EXPECT_TRUE(failure && failure->kind() == errc::invalid_url);
         },
         io);

@@ -2,10 +2,8 @@
 #include <fluxmq/error.hpp>
 #include <fluxmq/nats.hpp>
 
-#include "../src/nats/auth.hpp"
 #include "../src/nats/url.hpp"
 
-#include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
 using namespace fluxmq;
@@ -59,6 +57,13 @@ TEST(NatsUrl, reads_credentials_and_decodes_them) {
     EXPECT_EQ(one("nats://u:p@ss@host").password, "p@ss");
 }
 
+TEST(NatsUrl, tls_is_never_without) {
+    EXPECT_TRUE(one("tls://host").tls);
+    EXPECT_TRUE(one("TLS://me:x@host:1").tls);
+    EXPECT_FALSE(one("nats://host").tls);
+    EXPECT_FALSE(one("host").tls);
+}
+
 TEST(NatsUrl, reads_a_list) {
     const auto servers = parse_servers("nats://u:p@a:1, b:2 ,nats://[::1]");
     ASSERT_EQ(servers.size(), 3u);
@@ -69,10 +74,8 @@ TEST(NatsUrl, reads_a_list) {
 }
 
 TEST(NatsUrl, says_what_is_wrong) {
-    EXPECT_EQ(refusal("tls://host"),
-              "invalid url: 'tls://host': the scheme 'tls' is not supported, only nats://host:port is");
-    EXPECT_EQ(refusal("http://host"),
-              "invalid url: 'http://host': the scheme 'http' is not supported, only nats://host:port is");
+    EXPECT_EQ(refusal("http://host"), "invalid url: 'http://host': the scheme 'http' is not supported, "
+                                      "nats://host:port and tls://host:port are");
     EXPECT_EQ(refusal(""), "invalid url: an address is empty; nats://host:port is expected");
     for (const auto* url :
          {"nats://", "nats://host:", "nats://host:0", "nats://host:65536", "nats://host:99999999999",
@@ -83,27 +86,6 @@ TEST(NatsUrl, says_what_is_wrong) {
 
 TEST(NatsUrl, shows_no_credentials_in_what_it_says) {
     for (const auto* url : {"nats://me:secret@host:x", "me:secret@", "nats://me:secret@h@st:0",
-                            "tls://secret@host", "nats://%zz:secret@host"})
+                            "ws://secret@host", "nats://%zz:secret@host"})
         EXPECT_EQ(refusal(url).find("secret"), std::string::npos) << refusal(url);
-}
-
-TEST(NatsAuth, prefers_the_credentials_of_the_url) {
-    const NatsOptions options{.name = "n", .user = "u", .password = "p", .token = "t", .no_echo = true};
-    const auto json = [&](const Server& server) {
-        return boost::json::parse(connect_json(options, server, ServerInfo{.headers = true})).as_object();
-    };
-    const auto plain = json(one("host"));
-    EXPECT_EQ(plain.at("user"), "u");
-    EXPECT_EQ(plain.at("pass"), "p");
-    EXPECT_EQ(plain.at("auth_token"), "t");
-    EXPECT_EQ(plain.at("echo"), false);
-    EXPECT_EQ(plain.at("name"), "n");
-    EXPECT_EQ(plain.at("lang"), "cpp");
-    EXPECT_EQ(plain.at("headers"), true);
-    EXPECT_EQ(plain.at("no_responders"), true);
-    EXPECT_EQ(plain.at("verbose"), false);
-    const auto own = json(one("nats://me:x@host"));
-    EXPECT_EQ(own.at("user"), "me");
-    EXPECT_EQ(own.at("pass"), "x");
-    EXPECT_FALSE(own.contains("auth_token"));
 }

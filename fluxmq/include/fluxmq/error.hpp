@@ -18,11 +18,12 @@ enum class errc {
     wrong_type,        ///< JSON that does not fit the type asked for
     no_reply_topic,    ///< respond() to a message that asked for no answer
     // The connection
-    not_connected,        ///< connect() has not succeeded yet
-    connect_failed,       ///< no server could be reached
-    connect_timeout,      ///< a server accepted, but did not finish the handshake in time
-    protocol_error,       ///< the peer does not speak the protocol
-    authorization_failed, ///< the server refused the credentials
+    not_connected,   ///< connect() has not succeeded yet
+    connect_failed,  ///< no server could be reached
+    connect_timeout, ///< a server accepted, but did not finish the handshake in time
+    protocol_error,  ///< the peer does not speak the protocol
+    tls_failed,      ///< no secure connection: a certificate was not accepted, or a file of ours is unusable
+    authorization_failed, ///< the server refused the credentials, or they could not be read
     permission_denied,    ///< the server refuses this topic to this user
     disconnected,         ///< the connection was lost while the operation ran
     closed,               ///< the transport, mailbox or service was closed

@@ -48,6 +48,7 @@ public:
 
     Task<> connect() override;
     Task<> close() override;
+    Task<DrainReport> drain(std::chrono::milliseconds timeout = default_drain_timeout) override;
     void publish(std::string_view topic, const Payload& payload, const Headers& headers = {},
                  std::string_view reply = {}) override;
     Task<Subscription> subscribe(std::string topic, std::shared_ptr<Receiver> receiver,

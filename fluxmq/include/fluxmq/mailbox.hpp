@@ -94,6 +94,11 @@ public:
 
     bool offer(Message&& message) noexcept override;
     void when_ready(std::function<void()> resume) override;
+    /// The reader is at a message from pop_message() until it calls pop_*() or wait() again.
+    std::uint64_t pending() const noexcept override;
+    void when_idle(std::function<void()> resume) override;
+    std::uint64_t overflowed() const noexcept override;
+    void on_overflow(std::function<void()> notify) override;
 
     /// Opens or shuts it. Shutting drops what waits, counted as Drops::closed.
     void set_gate(Gate gate) noexcept;

@@ -2,43 +2,80 @@
 #pragma once
 
 #include <fluxmq/clock.hpp>
+#include <fluxmq/tls.hpp>
 #include <fluxmq/transport.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace fluxmq {
 
+/// What a server is told about who connects: of user and password, a token, an nkey, or a JWT with its nkey.
+struct NatsCredentials {
+    std::string user = {};
+    std::string password = {};
+    std::string token = {};
+    std::string nkey_seed = {}; ///< "SU...": signs the server's challenge and is never sent
+    std::string jwt = {};       ///< of a user; needs the seed of its nkey
+};
+
 /// How to connect. The names follow nats.go's options where there is one.
 struct NatsOptions {
     /// Shown by the server's monitoring.
     std::string name = "fluxlib";
-    /// Further servers to try, beside the one given to connect(), in order.
-    std::vector<std::string> servers = {};
 
-    /// Credentials; those in a URL (`nats://user:password@host`, `nats://token@host`) win.
+    // --- servers
+    /// Further servers to try, beside the one given to connect().
+    std::vector<std::string> servers = {};
+    /// Tries the servers in random order, so that clients spread over a cluster. False: in the order given.
+    bool randomize = true;
+    /// Takes in the servers that a cluster tells of. They inherit TLS and the credentials of the address that told
+    /// of them. False: for clients that must stay with the addresses given, behind a proxy, say.
+    bool use_discovered_servers = true;
+
+    // --- credentials; those in a URL (`nats://user:password@host`, `nats://token@host`) win
     std::string user = {};
     std::string password = {};
     std::string token = {};
+    /// A `.creds` file with a JWT and its nkey's seed. Read anew for each connection, like the next one.
+    std::string credentials_file = {};
+    /// A file with an nkey's seed ("SU..."), for servers that know the public key.
+    std::string nkey_seed_file = {};
+    /// Asked before each connection, in place of all of the above: for credentials that change, or come from a
+    /// vault. Called on the executor of connect(); what it throws ends the attempt.
+    std::function<NatsCredentials()> credentials = {};
 
-    /// For TCP connect and handshake with one server; over all servers, connect() takes at most this times
-    /// their number.
+    TlsOptions tls = {};
+
+    // --- the first connection
+    /// For TCP, TLS and handshake with one server.
     std::chrono::milliseconds connect_timeout{2000};
+    /// For all of connect(). 0: no limit but those of the single attempts.
+    std::chrono::milliseconds connect_deadline{0};
+    /// When no server could be reached, connect() goes on in rounds, like a reconnect, until connect_deadline or
+    /// max_reconnect_attempts. False: it fails after one round, so that a mistyped address shows at once.
+    bool retry_on_failed_connect = false;
 
+    // --- reconnecting
     /// Longest pause between rounds of reconnecting; the pause starts at a twentieth of it, doubles, and is
     /// jittered, so that clients do not return all at once.
     std::chrono::milliseconds reconnect_time_wait{2000};
     /// Rounds over all servers after a connection was lost, before the transport closes; -1: no end.
     int max_reconnect_attempts = -1;
+
+    // --- buffers
     /// Bytes of messages published while disconnected that are kept for later; beyond it publish() throws
     /// buffer_full.
     std::size_t reconnect_buffer_size = std::size_t{8} << 20;
-    /// Bytes that may wait to be written while connected; beyond it publish() throws buffer_full.
+    /// Bytes that may wait to be written while connected; beyond it publish() throws buffer_full. Who would rather
+    /// wait awaits flush() and publishes again.
     std::size_t write_buffer_size = std::size_t{64} << 20;
 
+    // --- signs of life
     /// How often the server is asked for a sign of life, and how many may stay unanswered before the
     /// connection counts as dead. An interval of 0: never.
     std::chrono::milliseconds ping_interval{30'000};
@@ -70,8 +107,8 @@ public:
     explicit Nats(NatsOptions options);
     ~Nats() override;
 
-    /// Connects to `url`: `nats://[user:password@]host[:port]`, several separated by commas, or `host:port`.
-    /// Errors: as Transport::connect().
+    /// Connects to `url`: `nats://[user:password@]host[:port]`, or `tls://...`, or `host:port`; several are separated
+    /// by commas. Errors: as Transport::connect().
     Task<> connect(std::string url);
     /// The same with `options` in place of those of the constructor. They must have a name: g++ 12 destroys an
     /// aggregate twice that is made inside a co_await expression.
@@ -82,6 +119,7 @@ public:
     Task<> connect() override;
 
     Task<> close() override;
+    Task<DrainReport> drain(std::chrono::milliseconds timeout = default_drain_timeout) override;
     void publish(std::string_view topic, const Payload& payload, const Headers& headers = {},
                  std::string_view reply = {}) override;
     Task<Subscription> subscribe(std::string topic, std::shared_ptr<Receiver> receiver,

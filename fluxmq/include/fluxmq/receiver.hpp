@@ -3,6 +3,7 @@
 
 #include <fluxmq/message.hpp>
 
+#include <cstdint>
 #include <functional>
 
 namespace fluxmq {
@@ -22,6 +23,21 @@ public:
     /// After a false: `resume` is called once, on any thread, when there is room again; at once when there is
     /// already.
     virtual void when_ready(std::function<void()> resume) = 0;
+
+    // What a transport needs for drain() and slow_consumer events; the defaults are for receivers that keep nothing
+    // and drop nothing.
+
+    /// Messages taken that the reader has not finished with: those that wait, and the one it is at.
+    virtual std::uint64_t pending() const noexcept { return 0; }
+
+    /// `resume` is called once, on any thread, when nothing is pending; at once when nothing is.
+    virtual void when_idle(std::function<void()> resume) { resume(); }
+
+    /// Messages dropped because it was full, since it was made.
+    virtual std::uint64_t overflowed() const noexcept { return 0; }
+
+    /// `notify` is called, on any thread, each time that overflowed() has grown; it replaces the earlier one.
+    virtual void on_overflow(std::function<void()> notify) { static_cast<void>(notify); }
 };
 
 } // namespace fluxmq

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fluxmq {
 
@@ -31,7 +32,10 @@ enum class ConnectionState {
     disconnected,
     reconnected,
     closed,
-    error ///< the broker refused something (a topic to publish on, say), and the connection goes on
+    error,         ///< the broker refused something (a topic to publish on, say), and the connection goes on
+    lame_duck,     ///< the server is about to go: the connection moves to another one where there is one
+    insecure,      ///< TLS, but the server's certificate is not checked (TlsOptions::insecure_skip_verify)
+    slow_consumer, ///< messages are dropped before a receiver that is full
 };
 
 std::string_view to_string(ConnectionState state) noexcept;
@@ -39,6 +43,27 @@ std::string_view to_string(ConnectionState state) noexcept;
 struct ConnectionEvent {
     ConnectionState state;
     std::string detail; ///< for people: the server, or why the connection was lost
+
+    // of slow_consumer
+    std::string topic = {};          ///< of the subscription
+    std::uint64_t dropped = 0;       ///< messages since the last such event of the subscription
+    std::uint64_t dropped_total = 0; ///< messages since it began
+};
+
+inline constexpr std::chrono::milliseconds default_drain_timeout{30'000};
+
+/// What a drain left behind at its deadline.
+struct DrainReport {
+    struct Left {
+        std::string topic; ///< of a subscription
+        std::uint64_t messages = 0;
+    };
+    std::vector<Left> left;   ///< what readers had not finished with; it stays in their inlets
+    std::uint64_t unsent = 0; ///< published messages that were not passed on
+    bool confirmed = true;    ///< the broker said that nothing more was on the way
+
+    /// Whether nothing was left behind.
+    bool complete() const noexcept { return left.empty() && unsent == 0 && confirmed; }
 };
 
 /// A live subscription: unsubscribes when it is destroyed. Thread safety: that of a value.
@@ -49,6 +74,7 @@ public:
     public:
         virtual ~Source() = default;
         virtual void unsubscribe(std::uint64_t id) noexcept = 0;
+        virtual Task<DrainReport> drain(std::uint64_t id, std::chrono::milliseconds timeout) = 0;
     };
 
     Subscription() noexcept = default;
@@ -61,6 +87,12 @@ public:
 
     /// After it returns, nothing more is offered to the receiver. Idempotent.
     void unsubscribe() noexcept;
+
+    /// Unsubscribes without losing anything: nothing new is asked for, what is on the way still arrives, and it
+    /// completes when the reader has finished with all of it (Receiver::pending), or when `timeout` has passed. So
+    /// the reader must go on meanwhile, and must not await this itself.
+    /// Cancellation: unsubscribes at once, and throws Error{cancelled}.
+    Task<DrainReport> drain(std::chrono::milliseconds timeout = default_drain_timeout);
 
     bool active() const noexcept { return id_ != 0; }
 
@@ -79,12 +111,18 @@ public:
     virtual ~Transport() = default;
 
     /// Connects; returns at once when connected already. Errors: connect_failed, connect_timeout,
-    /// protocol_error, authorization_failed, invalid_url.
+    /// protocol_error, tls_failed, authorization_failed, invalid_url.
     virtual Task<> connect() = 0;
 
     /// Ends the connection for good: pending requests fail with `closed`, and after it returns no receiver and
     /// no event handler is called. Idempotent.
     virtual Task<> close() = 0;
+
+    /// Ends the connection without losing anything: drains all subscriptions, as Subscription::drain() does, then
+    /// passes on what was published, answers of the readers included, then closes; `timeout` is for all of it.
+    /// subscribe() fails with `closed` from now on.
+    /// Cancellation: closes at once, and throws Error{cancelled}.
+    virtual Task<DrainReport> drain(std::chrono::milliseconds timeout = default_drain_timeout) = 0;
 
     /// Hands a message over for sending and returns; never waits. One publisher's messages to one topic
     /// arrive in order. Throws Error: invalid_topic, payload_too_large, buffer_full, not_connected, closed.

@@ -45,6 +45,11 @@ public:
     /// After it returns, no offer runs any more.
     void end() noexcept;
 
+    const std::shared_ptr<Receiver>& receiver() const noexcept { return receiver_; }
+
+    /// Messages that wait with their publishers until the receiver has room.
+    std::atomic<std::uint64_t> waiting{0};
+
     /// Whether the limit of a limited subscription is used up.
     bool exhausted() const noexcept { return limited_ && remaining_.load(std::memory_order_relaxed) <= 0; }
 

@@ -4,6 +4,9 @@
 #include <fluxmq/error.hpp>
 #include <fluxmq/subject.hpp>
 
+#include "../drain.hpp"
+#include "../on_exit.hpp"
+
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -49,12 +52,24 @@ InProc::Connection::Connection(std::shared_ptr<InProcBus::Core> core)
       requests_{std::make_shared<RequestTable>(
           "_INBOX." + std::to_string(core_->next_connection_number()) + ".", core_->options.clock)} {}
 
-void InProc::Connection::connect() {
-    auto fresh = State::fresh;
-    if (state_.compare_exchange_strong(fresh, State::connected))
-        emit(ConnectionState::connected, "embedded bus");
-    else if (fresh == State::closed)
-        throw Error{errc::closed, "the transport was closed"};
+void InProc::Connection::connect(const boost::asio::any_io_executor& executor) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (state_ == State::closed)
+            throw Error{errc::closed, "the transport was closed"};
+        if (state_ == State::connected)
+            return;
+        const auto loop = Loop::of(executor);
+        loop_ = loop;
+        slow_ = std::make_shared<SlowConsumers>(
+            core_->options.clock, [loop](std::function<void()> function) { loop->post(std::move(function)); },
+            [weak = weak_from_this()](const ConnectionEvent& event) {
+                if (const auto self = weak.lock())
+                    self->emit(event);
+            });
+        state_ = State::connected;
+    }
+    emit({ConnectionState::connected, "embedded bus"});
 }
 
 void InProc::Connection::close() noexcept {
@@ -64,12 +79,16 @@ void InProc::Connection::close() noexcept {
     std::map<std::uint64_t, std::shared_ptr<Target>> targets;
     std::map<Target*, Backlog> backlogs;
     Subscription inbox;
+    std::shared_ptr<SlowConsumers> slow;
     {
         const std::lock_guard lock{mutex_};
         targets.swap(targets_);
         inbox = std::move(inbox_);
+        slow = std::move(slow_);
         lost_ += waiting_.exchange(0);
         backlogs.swap(backlogs_);
+        for (const auto& [key, backlog] : backlogs)
+            backlog.target->waiting -= backlog.entries.size();
         wake_flushers();
     }
     for (const auto& [id, target] : targets) {
@@ -77,7 +96,9 @@ void InProc::Connection::close() noexcept {
         target->end();
     }
     requests_->fail_all(Error{errc::closed, "the transport was closed"});
-    emit(ConnectionState::closed, "closed by the application");
+    if (slow)
+        slow->stop();
+    emit({ConnectionState::closed, draining_ ? "drained" : "closed by the application"});
     on_event({});
 }
 
@@ -174,6 +195,7 @@ void InProc::Connection::deliver(const std::shared_ptr<Target>& target, Message 
             backlog.target = target;
             backlog.entries.push_back({++last_number_, std::move(message)});
             waiting_.fetch_add(1, std::memory_order_relaxed);
+            ++target->waiting;
         }
         if (behind)
             return;
@@ -210,6 +232,7 @@ void InProc::Connection::retry(Target* key) {
                 lost_.fetch_add(1, std::memory_order_relaxed);
             entries.pop_front();
             waiting_.fetch_sub(1, std::memory_order_relaxed);
+            --target->waiting;
         }
         empty = entries.empty();
         if (empty)
@@ -228,9 +251,12 @@ Subscription InProc::Connection::subscribe(std::string pattern, std::shared_ptr<
     check_subscribe(pattern);
     if (!options.queue.empty())
         check_publish(options.queue);
-    const auto target = std::make_shared<Target>(std::move(pattern), std::move(receiver), options, received_);
     const std::lock_guard lock{mutex_};
-    check_open(target->pattern()); // close() may have taken away all targets meanwhile
+    check_open(pattern); // close() may have taken away all targets meanwhile
+    if (draining_)
+        throw Error{errc::closed, "the transport is being drained", pattern};
+    receiver = slow_->watch(std::move(receiver), pattern);
+    const auto target = std::make_shared<Target>(std::move(pattern), std::move(receiver), options, received_);
     const auto id = ++last_id_;
     targets_.emplace(id, target);
     core_->add(target);
@@ -249,6 +275,65 @@ void InProc::Connection::unsubscribe(std::uint64_t id) noexcept {
     }
     core_->remove(target);
     target->end();
+}
+
+Task<DrainReport> InProc::Connection::drain(std::uint64_t id, std::chrono::milliseconds timeout) {
+    const auto self = shared_from_this();
+    const OnExit gone{[&] { self->unsubscribe(id); }};
+    std::vector<std::shared_ptr<Target>> targets;
+    {
+        const std::lock_guard lock{mutex_};
+        if (const auto found = targets_.find(id); found != targets_.end())
+            targets.push_back(found->second);
+    }
+    const auto deadline = core_->options.clock->now() + timeout;
+    co_return co_await drained(std::move(targets), deadline);
+}
+
+Task<DrainReport> InProc::Connection::drain_all(std::chrono::milliseconds timeout) {
+    const auto self = shared_from_this();
+    const OnExit closed{[&] { self->close(); }};
+    std::vector<std::shared_ptr<Target>> targets;
+    {
+        const std::lock_guard lock{mutex_};
+        draining_ = true;
+        for (const auto& [id, target] : targets_)
+            if (target->pattern() != requests_->inbox()) // readers may wait for answers
+                targets.push_back(target);
+    }
+    const auto& clock = core_->options.clock;
+    const auto deadline = clock->now() + timeout;
+    auto report = co_await drained(std::move(targets), deadline);
+    try {
+        const auto rest = std::max(Clock::duration::zero(), deadline - clock->now());
+        co_await flush(std::chrono::duration_cast<std::chrono::milliseconds>(rest));
+    } catch (const Error& error) {
+        if (error.kind() == errc::cancelled)
+            throw;
+    }
+    report.unsent = waiting_;
+    co_return report;
+}
+
+// They get nothing new; what is theirs already waits in their mailboxes, or with its publishers.
+Task<DrainReport> InProc::Connection::drained(std::vector<std::shared_ptr<Target>> targets,
+                                              Clock::time_point deadline) {
+    const auto clock = core_->options.clock;
+    for (const auto& target : targets)
+        core_->remove(target);
+    DrainReport report;
+    for (const auto& target : targets) {
+        auto messages = co_await wait_idle(target->receiver(), clock, deadline);
+        while (target->waiting > 0 && clock->now() < deadline) { // publishers are let in in portions
+            constexpr std::chrono::milliseconds pause{1};
+            co_await clock->sleep_for(pause);
+            messages = co_await wait_idle(target->receiver(), clock, deadline);
+        }
+        messages += target->waiting;
+        if (messages > 0)
+            report.left.push_back({target->pattern(), messages});
+    }
+    co_return report;
 }
 
 void InProc::Connection::open_inbox() {
@@ -331,14 +416,14 @@ void InProc::Connection::on_event(std::function<void(const ConnectionEvent&)> ha
     event_handler_ = std::move(handler);
 }
 
-void InProc::Connection::emit(ConnectionState state, std::string detail) {
+void InProc::Connection::emit(const ConnectionEvent& event) {
     std::function<void(const ConnectionEvent&)> handler;
     {
         const std::lock_guard lock{mutex_};
         handler = event_handler_;
     }
     if (handler)
-        handler({state, std::move(detail)});
+        handler(event);
 }
 
 TransportCounters InProc::Connection::counters() const {

@@ -3,7 +3,9 @@
 
 #include <fluxmq/wakeup.hpp>
 
+#include "../loop.hpp"
 #include "../request_table.hpp"
+#include "../slow_consumers.hpp"
 #include "bus.hpp"
 
 #include <atomic>
@@ -20,8 +22,9 @@ class InProc::Connection final : public Subscription::Source,
 public:
     explicit Connection(std::shared_ptr<InProcBus::Core> core);
 
-    void connect();
+    void connect(const boost::asio::any_io_executor& executor);
     void close() noexcept;
+    Task<DrainReport> drain_all(std::chrono::milliseconds timeout);
     bool connected() const noexcept { return state_ == State::connected; }
 
     void publish(std::string_view topic, const Payload& payload, const Headers& headers,
@@ -29,6 +32,7 @@ public:
     Subscription subscribe(std::string pattern, std::shared_ptr<Receiver> receiver,
                            const SubscribeOptions& options);
     void unsubscribe(std::uint64_t id) noexcept override;
+    Task<DrainReport> drain(std::uint64_t id, std::chrono::milliseconds timeout) override;
     Task<Message> request(std::string topic, Bytes payload, std::chrono::milliseconds timeout,
                           Headers headers);
     Task<> flush(std::chrono::milliseconds timeout);
@@ -61,12 +65,14 @@ private:
     bool leave_flushers(const std::shared_ptr<Wakeup>& wakeup) noexcept;
     std::uint64_t oldest_waiting() const noexcept;
     void open_inbox();
-    void emit(ConnectionState state, std::string detail);
+    void emit(const ConnectionEvent& event);
+    Task<DrainReport> drained(std::vector<std::shared_ptr<Target>> targets, Clock::time_point deadline);
 
     const std::shared_ptr<InProcBus::Core> core_;
     const std::shared_ptr<RequestTable> requests_;
     const std::shared_ptr<inproc::Received> received_ = std::make_shared<inproc::Received>();
     std::atomic<State> state_{State::fresh};
+    std::atomic<bool> draining_{false};
 
     mutable std::mutex mutex_; // guards what follows
     std::uint64_t last_id_ = 0;
@@ -80,6 +86,8 @@ private:
     std::vector<Flusher> flushers_;
     Subscription inbox_;
     std::function<void(const ConnectionEvent&)> event_handler_;
+    std::shared_ptr<Loop> loop_; // of connect()
+    std::shared_ptr<SlowConsumers> slow_;
 
     std::atomic<std::uint64_t> waiting_{0}; // messages in all backlogs
     std::atomic<std::uint64_t> published_{0};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "connection.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 namespace fluxmq {
 
 InProc::InProc() : InProc{std::make_shared<InProcBus>()} {}
@@ -13,14 +15,18 @@ InProc::~InProc() { connection_->close(); }
 
 Task<> InProc::connect() {
     const auto connection = connection_;
-    connection->connect();
-    co_return;
+    connection->connect(co_await boost::asio::this_coro::executor);
 }
 
 Task<> InProc::close() {
     const auto connection = connection_;
     connection->close();
     co_return;
+}
+
+Task<DrainReport> InProc::drain(std::chrono::milliseconds timeout) {
+    const auto connection = connection_;
+    co_return co_await connection->drain_all(timeout);
 }
 
 void InProc::publish(std::string_view topic, const Payload& payload, const Headers& headers,

@@ -3,8 +3,9 @@
 
 #include <fluxmq/nats.hpp>
 
+#include "../loop.hpp"
+#include "../slow_consumers.hpp"
 #include "events.hpp"
-#include "loop.hpp"
 #include "outbox.hpp"
 #include "pings.hpp"
 #include "requests.hpp"
@@ -42,6 +43,9 @@ public:
     static Task<Message> request(Self self, std::string topic, Bytes payload,
                                  std::chrono::milliseconds timeout, Headers headers);
     static Task<> flush(Self self, std::chrono::milliseconds timeout);
+    static Task<DrainReport> drain_all(Self self, std::chrono::milliseconds timeout);
+    static Task<DrainReport> drain_one(Self self, std::uint64_t id, std::chrono::milliseconds timeout);
+    Task<DrainReport> drain(std::uint64_t id, std::chrono::milliseconds timeout) override;
     void publish(std::string_view topic, std::string_view payload, const Headers& headers,
                  std::string_view reply);
     void unsubscribe(std::uint64_t id) noexcept override;
@@ -61,22 +65,28 @@ private:
     void start(const boost::asio::any_io_executor& executor, std::vector<nats::Server> servers,
                NatsOptions options);
     static Task<> session_end(Self self);
-    static Task<> flush_for_close(Self self);
+    static Task<bool> flushed(Self self, Clock::duration timeout);
+    static Task<DrainReport> drained(Self self, std::vector<nats::Subscriptions::Drained> all,
+                                     Clock::time_point deadline);
 
     // connection.cpp: the life of a connection
     static Task<> live(std::unique_ptr<Session> session);
     Task<> run(Session& session);
-    Task<std::optional<Error>> open_any(Session& session);
-    Task<bool> reopen(Session& session);
     void established(Session& session);
     void lost(Session& session, const std::string& why);
     void shut(const std::string& why);
     void ended() noexcept;
+    void emit(ConnectionState state, std::string detail);
 
-    // handshake.cpp: one server, from its name to its first PONG
-    Task<std::optional<Error>> open(Session& session, const nats::Server& server);
-    Task<std::optional<Error>> shake_hands(Session& session, const nats::Server& server);
-    Task<std::optional<Error>> expect(Session& session, nats::Frame& frame);
+    // servers.cpp: which server it is made to
+    Task<std::optional<Error>> open_first(Session& session);
+    Task<bool> reopen(Session& session);
+    Task<std::optional<Error>> try_all(Session& session);
+    Task<std::optional<Error>> try_one(Session& session, nats::Server server);
+    void discover(Session& session);
+    void move_soon(Session& session);
+    static Task<> move(Self self, std::shared_ptr<nats::Link> from);
+    static Task<> hand_over(Self self, std::shared_ptr<nats::Link> from, std::shared_ptr<nats::Link> to);
 
     // traffic.cpp: what is read and written on a connection
     struct Progress {
@@ -102,11 +112,13 @@ private:
     NatsOptions options_;
     std::atomic<Phase> phase_{Phase::idle};
     bool closing_ = false;
+    bool draining_ = false;
     Session* session_ = nullptr;
     std::minstd_rand random_;
 
-    nats::Loop loop_;
+    Loop loop_;
     nats::Events events_;
+    std::shared_ptr<SlowConsumers> slow_; // from the first connect() on
     nats::Outbox outbox_;
     nats::Subscriptions subscriptions_;
     nats::Pings pings_;

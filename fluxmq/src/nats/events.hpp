@@ -3,6 +3,7 @@
 
 #include <fluxmq/transport.hpp>
 
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,10 +28,12 @@ public:
         const std::lock_guard lock{mutex_};
         handler_.swap(gone);
     }
-    void emit(ConnectionState state, std::string detail) {
+    void emit(const ConnectionEvent& event) {
         const std::lock_guard lock{mutex_};
         if (const auto handler = handler_)
-            (*handler)(ConnectionEvent{state, std::move(detail)});
+            (*handler)(event);
+        else if (event.state == ConnectionState::insecure) // nobody shall overlook it
+            std::fprintf(stderr, "fluxmq: WARNING: %s\n", event.detail.c_str());
     }
 
 private:

@@ -28,6 +28,15 @@ void read(const json::object& from, std::string_view name, std::size_t& to) {
         to = static_cast<std::size_t>(value->get_int64());
 }
 
+void read(const json::object& from, std::string_view name, std::vector<std::string>& to) {
+    const auto* value = from.if_contains(name);
+    if (!value || !value->is_array())
+        return;
+    for (const auto& element : value->get_array())
+        if (element.is_string())
+            to.emplace_back(element.get_string());
+}
+
 } // namespace
 
 ServerInfo parse_info(std::string_view text) {
@@ -44,6 +53,10 @@ ServerInfo parse_info(std::string_view text) {
     read(object, "headers", info.headers);
     read(object, "auth_required", info.auth_required);
     read(object, "tls_required", info.tls_required);
+    read(object, "tls_available", info.tls_available);
+    read(object, "ldm", info.lame_duck);
+    read(object, "nonce", info.nonce);
+    read(object, "connect_urls", info.connect_urls);
     return info;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fluxmq::nats {
 
@@ -17,6 +18,10 @@ struct ServerInfo {
     bool headers = false;
     bool auth_required = false;
     bool tls_required = false;
+    bool tls_available = false;
+    bool lame_duck = false;                     ///< it will go soon
+    std::string nonce = {};                     ///< to be signed with an nkey
+    std::vector<std::string> connect_urls = {}; ///< `host:port` of all servers of its cluster
 };
 
 /// Reads the JSON of INFO; members that are missing or of another type keep their defaults. Throws

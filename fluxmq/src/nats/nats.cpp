@@ -28,6 +28,8 @@ Task<> Nats::connect() {
     return connect(url && *url ? url : "nats://localhost:4222");
 }
 
+Task<DrainReport> Nats::drain(std::chrono::milliseconds timeout) { return Impl::drain_all(impl_, timeout); }
+
 Task<> Nats::close() { return Impl::close(impl_); }
 
 void Nats::publish(std::string_view topic, const Payload& payload, const Headers& headers,

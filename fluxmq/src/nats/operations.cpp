@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <fluxmq/subject.hpp>
 
+#include "../drain.hpp"
+#include "../on_exit.hpp"
 #include "connection.hpp"
 #include "header_block.hpp"
 
@@ -20,18 +22,6 @@ namespace {
 // How long close() waits for the server to have what was published.
 constexpr std::chrono::seconds last_flush_timeout{1};
 
-template <class Function>
-class OnExit {
-public:
-    explicit OnExit(Function function) : function_{std::move(function)} {}
-    ~OnExit() { function_(); }
-    OnExit(const OnExit&) = delete;
-    OnExit& operator=(const OnExit&) = delete;
-
-private:
-    Function function_;
-};
-
 std::vector<nats::Server> all_servers(std::string_view first, const std::vector<std::string>& more) {
     auto servers = nats::parse_servers(first);
     for (const auto& urls : more) {
@@ -50,7 +40,7 @@ Task<> Nats::Impl::connect(Self self, std::string url, NatsOptions options) {
     while (self->session_ && self->session_->stopping)
         co_await session_end(self);
     if (self->closing_ || self->phase_ == Phase::closed)
-        throw Error{errc::closed, "the transport was closed"};
+        throw Error{errc::closed, self->outbox_.why_closed()};
     if (self->connected())
         co_return;
 
@@ -71,6 +61,17 @@ void Nats::Impl::start(const asio::any_io_executor& executor, std::vector<nats::
     options_ = std::move(options);
     outbox_.set_limits(options_.write_buffer_size, options_.reconnect_buffer_size);
     requests_.use(options_.clock, executor);
+    if (!slow_)
+        slow_ = std::make_shared<SlowConsumers>(
+            options_.clock,
+            [weak = weak_from_this()](std::function<void()> function) {
+                if (const auto self = weak.lock())
+                    self->loop_.post(std::move(function));
+            },
+            [weak = weak_from_this()](const ConnectionEvent& event) {
+                if (const auto self = weak.lock())
+                    self->events_.emit(event);
+            });
     auto idle = Phase::idle;
     phase_.compare_exchange_strong(idle, Phase::connecting);
     auto session = std::make_unique<Session>(shared_from_this(), executor, std::move(servers));
@@ -81,7 +82,8 @@ Task<> Nats::Impl::close(Self self) {
     if (!std::exchange(self->closing_, true)) {
         const OnExit shut{[&] { self->shut("closed by the application"); }}; // also when this is cancelled
         self->outbox_.refuse();
-        co_await flush_for_close(self);
+        if (self->connected() && !self->session_->stalled)
+            co_await flushed(self, last_flush_timeout);
     }
     while (self->session_)
         co_await session_end(self);
@@ -93,21 +95,23 @@ Task<> Nats::Impl::session_end(Self self) {
     co_await end.wait();
 }
 
-// Does its best.
-Task<> Nats::Impl::flush_for_close(Self self) {
-    if (!self->connected() || self->session_->stalled)
-        co_return;
+// Whether the server has all that was published, and we all that it had for us.
+Task<bool> Nats::Impl::flushed(Self self, Clock::duration timeout) {
+    if (!self->connected())
+        co_return false;
     try {
-        co_await flush(self, last_flush_timeout);
+        co_await flush(self, std::chrono::duration_cast<std::chrono::milliseconds>(timeout));
+        co_return true;
     } catch (const Error& error) {
         if (error.kind() == errc::cancelled)
             throw;
+        co_return false;
     }
 }
 
 Task<> Nats::Impl::flush(Self self, std::chrono::milliseconds timeout) {
     if (self->phase_ == Phase::closed)
-        throw Error{errc::closed, "the connection was closed"};
+        throw Error{errc::closed, self->outbox_.why_closed()};
     if (!self->session_ || self->phase_ == Phase::connecting)
         throw Error{errc::not_connected, "connect() has not succeeded yet"};
 
@@ -128,8 +132,8 @@ Task<Subscription> Nats::Impl::subscribe(Self self, std::string topic, std::shar
     check_subscribe(topic);
     if (!queue.empty())
         check_publish(queue); // a name follows the rules of a topic
-    if (self->closing_ || self->phase_ == Phase::closed)
-        throw Error{errc::closed, "the connection was closed", topic};
+    if (self->closing_ || self->draining_ || self->phase_ == Phase::closed)
+        throw Error{errc::closed, self->outbox_.why_closed(), topic};
     if (!self->session_ || self->phase_ == Phase::connecting)
         throw Error{errc::not_connected, "connect() has not succeeded yet", topic};
 
@@ -140,6 +144,7 @@ Task<Subscription> Nats::Impl::subscribe(Self self, std::string topic, std::shar
         if (sid != 0)
             self->unsubscribe(sid);
     }};
+    receiver = self->slow_->watch(std::move(receiver), topic);
     nats::Subscriptions::Entry entry{topic, std::move(queue), std::move(receiver), max_messages};
     sid = self->subscriptions_.insert(std::move(entry), [&](std::uint64_t id, const auto& added) {
         self->outbox_.control([&](nats::OutBuffer& out) { added.append(out, id); });
@@ -160,11 +165,65 @@ void Nats::Impl::unsubscribe(std::uint64_t id) noexcept {
     resume(); // reading may have stalled on it
 }
 
+Task<DrainReport> Nats::Impl::drain(std::uint64_t id, std::chrono::milliseconds timeout) {
+    return drain_one(shared_from_this(), id, timeout);
+}
+
+Task<DrainReport> Nats::Impl::drain_one(Self self, std::uint64_t id, std::chrono::milliseconds timeout) {
+    const OnExit gone{[&] { self->unsubscribe(id); }};
+    auto subscription = self->subscriptions_.drain(id, [&](std::uint64_t sid) {
+        self->outbox_.control([&](nats::OutBuffer& out) { nats::append_unsubscribe(out, sid); });
+    });
+    const auto deadline = self->options_.clock->now() + timeout;
+    co_return co_await drained(self, std::move(subscription), deadline);
+}
+
+Task<DrainReport> Nats::Impl::drain_all(Self self, std::chrono::milliseconds timeout) {
+    self->draining_ = true;
+    const OnExit shut{[&] { self->shut("drained"); }};
+    auto subscriptions = self->subscriptions_.drain(0, [&](std::uint64_t sid) {
+        self->outbox_.control([&](nats::OutBuffer& out) { nats::append_unsubscribe(out, sid); });
+    });
+    const auto& clock = *self->options_.clock;
+    const auto deadline = clock.now() + timeout;
+    auto report = co_await drained(self, std::move(subscriptions), deadline);
+
+    // What the readers have published, and everybody else.
+    self->outbox_.refuse();
+    try {
+        const auto rest = std::max(Clock::duration::zero(), deadline - clock.now());
+        co_await flush(self, std::chrono::duration_cast<std::chrono::milliseconds>(rest));
+    } catch (const Error& error) {
+        if (error.kind() == errc::cancelled)
+            throw;
+        report.confirmed = false;
+    }
+    report.unsent = self->counters().pending;
+    self->shut("drained");
+    while (self->session_)
+        co_await session_end(self);
+    co_return report;
+}
+
+// All of them together: their readers work at the same time.
+Task<DrainReport> Nats::Impl::drained(Self self, std::vector<nats::Subscriptions::Drained> all,
+                                      Clock::time_point deadline) {
+    const auto clock = self->options_.clock;
+    DrainReport report;
+    if (all.empty())
+        co_return report;
+    report.confirmed = co_await flushed(self, std::max(Clock::duration::zero(), deadline - clock->now()));
+    for (auto& one : all)
+        if (const auto messages = co_await wait_idle(one.receiver, clock, deadline); messages > 0)
+            report.left.push_back({std::move(one.subject), messages});
+    co_return report;
+}
+
 Task<Message> Nats::Impl::request(Self self, std::string topic, Bytes payload,
                                   std::chrono::milliseconds timeout, Headers headers) {
     check_publish(topic);
     if (self->phase_ == Phase::closed)
-        throw Error{errc::closed, "the connection was closed", topic};
+        throw Error{errc::closed, self->outbox_.why_closed(), topic};
     if (!self->session_ || self->phase_ == Phase::connecting)
         throw Error{errc::not_connected, "connect() has not succeeded yet", topic};
 
@@ -213,7 +272,7 @@ std::string Nats::Impl::server() const {
 
 void Nats::Impl::abandon() noexcept {
     phase_ = Phase::closed;
-    outbox_.close();
+    outbox_.close("the transport is gone");
     subscriptions_.clear();
     events_.clear();
     loop_.post([weak = weak_from_this()] {

@@ -4,6 +4,7 @@
 #include <fluxmq/error.hpp>
 
 #include <string>
+#include <utility>
 
 namespace fluxmq::nats {
 
@@ -24,20 +25,21 @@ void Outbox::publish(std::string_view topic, std::string_view reply, const Heade
                      std::string_view payload) {
     const std::lock_guard lock{mutex_};
     if (state_ == State::closed || refusing_)
-        throw Error{errc::closed, "the connection was closed", std::string{topic}};
+        throw Error{errc::closed, why_closed_, std::string{topic}};
     if (state_ == State::not_connected)
         throw Error{errc::not_connected, "connect() has not succeeded yet", std::string{topic}};
     const bool connected = state_ == State::connected;
     const auto limit = connected ? connected_limit_ : disconnected_limit_;
-    const auto waiting = pending_.size() + (writing_.size() - written_);
+    const auto waiting = pending_.size() + held_.size() + (writing_.size() - written_);
     if (waiting + topic.size() + reply.size() + payload.size() > limit)
         throw Error{errc::buffer_full,
                     std::to_string(waiting) + " bytes wait to be sent" +
                         (connected ? "" : " when the connection is back") + ", the limit is " +
                         std::to_string(limit),
                     std::string{topic}};
-    append_publish(pending_, topic, reply, headers, payload);
-    ++pending_messages_;
+    const bool holding = state_ == State::holding;
+    append_publish(holding ? held_ : pending_, topic, reply, headers, payload);
+    ++(holding ? held_messages_ : pending_messages_);
     ++published_;
     published_bytes_ += payload.size();
     if (connected)
@@ -46,7 +48,8 @@ void Outbox::publish(std::string_view topic, std::string_view reply, const Heade
 
 std::string_view Outbox::start_write() {
     const std::lock_guard lock{mutex_};
-    if (state_ != State::connected || pending_.empty()) {
+    const bool open = state_ == State::connected || state_ == State::holding;
+    if (!open || pending_.empty()) {
         awake_ = false;
         return {};
     }
@@ -68,6 +71,15 @@ std::string_view Outbox::written(std::size_t size) noexcept {
     return {};
 }
 
+void Outbox::hold(OutBuffer last) {
+    const std::lock_guard lock{mutex_};
+    if (state_ != State::connected)
+        return;
+    pending_.append(last.view());
+    wake();
+    state_ = State::holding;
+}
+
 void Outbox::connected(OutBuffer first) {
     const std::lock_guard lock{mutex_};
     if (state_ == State::closed)
@@ -86,6 +98,9 @@ void Outbox::disconnected() {
     OutBuffer kept;
     pending_messages_ =
         keep_publishes(writing_.view(), written_, kept) + keep_publishes(pending_.view(), 0, kept);
+    kept.append(held_.view());
+    held_.clear();
+    pending_messages_ += std::exchange(held_messages_, 0);
     pending_ = std::move(kept);
     writing_.clear();
     written_ = 0;
@@ -112,11 +127,17 @@ void Outbox::refuse() noexcept {
     refusing_ = true;
 }
 
-void Outbox::close() noexcept {
+std::string Outbox::why_closed() const {
+    const std::lock_guard lock{mutex_};
+    return why_closed_;
+}
+
+void Outbox::close(const std::string& why) {
     const std::lock_guard lock{mutex_};
     if (state_ == State::closed)
         return;
     state_ = State::closed;
+    why_closed_ = why;
     // writing_ stays: the kernel may be reading it at this moment.
     auto frames = writing_.view();
     for (std::size_t end = 0; !frames.empty();) {
@@ -125,9 +146,10 @@ void Outbox::close() noexcept {
         if (frame.publish && end > written_)
             ++lost_;
     }
-    lost_ += std::exchange(pending_messages_, 0);
+    lost_ += std::exchange(pending_messages_, 0) + std::exchange(held_messages_, 0);
     writing_messages_ = 0;
     pending_.clear();
+    held_.clear();
 }
 
 void Outbox::add_to(TransportCounters& counters) const noexcept {
@@ -135,7 +157,7 @@ void Outbox::add_to(TransportCounters& counters) const noexcept {
     counters.published += published_;
     counters.published_bytes += published_bytes_;
     counters.lost += lost_;
-    counters.pending += pending_messages_ + writing_messages_;
+    counters.pending += pending_messages_ + held_messages_ + writing_messages_;
 }
 
 } // namespace fluxmq::nats

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 namespace fluxmq::nats {
@@ -51,20 +52,24 @@ public:
     /// Tells of bytes that the kernel took; gives those of the write that remain.
     std::string_view written(std::size_t size) noexcept;
 
+    /// The connection is about to be left: `last` is the last that is written to it, and what is published from now
+    /// on waits for the next one.
+    void hold(OutBuffer last);
     /// A connection is there: `first` leaves before everything that waits.
     void connected(OutBuffer first);
     /// It broke, and no write is under way any more.
     void disconnected();
     /// publish() throws `closed` from now on; what waits is still written.
     void refuse() noexcept;
-    /// Gives up what waits.
-    void close() noexcept;
+    /// Gives up what waits. The first `why` counts.
+    void close(const std::string& why);
+    std::string why_closed() const;
 
     /// Adds published, published_bytes, lost and pending.
     void add_to(TransportCounters& counters) const noexcept;
 
 private:
-    enum class State { not_connected, connected, disconnected, closed };
+    enum class State { not_connected, connected, holding, disconnected, closed };
 
     void wake();
     std::uint64_t keep_publishes(std::string_view frames, std::size_t written, OutBuffer& kept) const;
@@ -73,13 +78,16 @@ private:
     mutable std::mutex mutex_;
     State state_ = State::not_connected;
     bool refusing_ = false;
+    std::string why_closed_ = "the connection was closed";
     bool awake_ = false; // a write is posted or under way
     std::size_t connected_limit_ = 0;
     std::size_t disconnected_limit_ = 0;
     OutBuffer pending_;
+    OutBuffer held_; // published while holding
     OutBuffer writing_;
     std::size_t written_ = 0; // of writing_
     std::uint64_t pending_messages_ = 0;
+    std::uint64_t held_messages_ = 0;
     std::uint64_t writing_messages_ = 0;
     std::uint64_t published_ = 0;
     std::uint64_t published_bytes_ = 0;

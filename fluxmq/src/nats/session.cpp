@@ -9,14 +9,14 @@ namespace fluxmq {
 namespace asio = boost::asio;
 
 Nats::Session::Session(std::shared_ptr<Impl> owner, asio::any_io_executor on, std::vector<nats::Server> all)
-    : impl{std::move(owner)}, executor{std::move(on)}, stream{executor}, servers{std::move(all)},
-      refusals(servers.size(), 0), signal_{executor, asio::steady_timer::time_point::max()} {
+    : impl{std::move(owner)}, executor{std::move(on)}, pool{std::move(all)},
+      signal_{executor, asio::steady_timer::time_point::max()} {
     impl->session_ = this;
     impl->loop_.attach(executor);
 }
 
 Nats::Session::~Session() {
-    stream.close();
+    stop();
     impl->ended();
 }
 
@@ -40,19 +40,28 @@ Task<> Nats::Session::pause(Clock::duration length) {
         over = true;
         notify();
     });
-    while (!over && !stopping)
+    while (!over && !stopping && !late)
         co_await wait();
 }
 
 void Nats::Session::stop() noexcept {
     stopping = true;
-    stream.close();
+    for (const auto& each : {link, opening, moving, successor})
+        if (each)
+            each->abandon();
     notify();
 }
 
 void Nats::Session::lose(std::string why) noexcept {
     lost_reason = std::move(why);
-    stream.close();
+    link->stream.close();
+    notify();
+}
+
+void Nats::Session::expire() noexcept {
+    late = true;
+    if (opening)
+        opening->abandon();
     notify();
 }
 

@@ -5,10 +5,8 @@
 #include <fluxmq/message.hpp>
 #include <fluxmq/nats.hpp>
 
-#include "info.hpp"
-#include "read_buffer.hpp"
-#include "stream.hpp"
-#include "url.hpp"
+#include "link.hpp"
+#include "server_pool.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -32,29 +30,31 @@ struct Nats::Session {
     /// it takes this coroutine with it.
     Task<> wait();
     void notify() noexcept;
-    /// Waits, unless it is stopped.
+    /// Waits, unless it is stopped or late.
     Task<> pause(Clock::duration length);
 
     /// Ends the connection and this session with it.
     void stop() noexcept;
     /// Ends the connection only.
     void lose(std::string why) noexcept;
+    /// The first connection was not made in time.
+    void expire() noexcept;
 
     std::shared_ptr<Impl> impl;
     boost::asio::any_io_executor executor;
-    nats::Stream stream;
-    nats::ReadBuffer in;
-    nats::ServerInfo info;
-
-    std::vector<nats::Server> servers;
-    std::vector<int> refusals; ///< of our credentials, in a row, by server
-    std::size_t current = 0;   ///< in servers
+    nats::ServerPool pool;
+    std::shared_ptr<nats::Link> link;      ///< of the present connection, or the one just lost
+    std::shared_ptr<nats::Link> opening;   ///< one that is being connected in its place
+    std::shared_ptr<nats::Link> moving;    ///< one that is being connected while the present one lasts
+    std::shared_ptr<nats::Link> successor; ///< connected: takes over when the present one has been left
 
     bool stopping = false;
-    bool timed_out = false; ///< the attempt to connect
+    bool late = false;
     bool writing = false;
     int pings_out = 0; ///< signs of life asked for since the last one came
     Timer ping_timer;
+    Timer move_timer;
+    bool moved = false;      ///< the present connection was left with nothing on the way
     std::string lost_reason; ///< why we gave the connection up; empty when it broke by itself
 
     /// The subscription whose receiver had no room for `refused`; 0: none. Until it has, nothing is read.

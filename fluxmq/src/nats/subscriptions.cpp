@@ -55,7 +55,10 @@ void Subscriptions::Entry::append(OutBuffer& out, std::uint64_t sid) const {
 }
 
 void Subscriptions::append_all(OutBuffer& out) {
-    entries_.for_each([&](std::uint64_t sid, const Entry& entry) { entry.append(out, sid); });
+    entries_.for_each([&](std::uint64_t sid, const Entry& entry) {
+        if (!entry.draining)
+            entry.append(out, sid);
+    });
 }
 
 } // namespace fluxmq::nats

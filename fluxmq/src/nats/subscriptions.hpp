@@ -53,6 +53,7 @@ public:
         std::shared_ptr<Receiver> receiver;
         std::uint64_t max_messages;
         std::uint64_t delivered = 0;
+        bool draining = false; ///< the server has been told of its end
 
         Bytes shared_subject() const noexcept { return storage.slice(0, subject.size()); }
         /// What tells a server of it.
@@ -79,7 +80,30 @@ public:
             return;
         if (delivering_)
             retired_.push_back(std::move(gone->receiver));
-        announce(sid);
+        if (!gone->draining)
+            announce(sid);
+    }
+
+    /// A subscription that is about to end.
+    struct Drained {
+        std::uint64_t sid;
+        std::string subject;
+        std::shared_ptr<Receiver> receiver;
+    };
+    /// No connection subscribes `sid`, or with 0 all of them, any more; what is on the way is still delivered.
+    /// `announce(sid)` as in insert().
+    template <class Announce>
+    std::vector<Drained> drain(std::uint64_t only, Announce announce) {
+        std::vector<Drained> drained;
+        const std::lock_guard lock{mutex_};
+        entries_.for_each([&](std::uint64_t sid, Entry& entry) {
+            if (entry.draining || (only != 0 && sid != only))
+                return;
+            entry.draining = true;
+            drained.push_back({sid, std::string{entry.subject}, entry.receiver});
+            announce(sid);
+        });
+        return drained;
     }
 
     /// Removes all.
@@ -102,6 +126,19 @@ public:
         const std::lock_guard lock{mutex_};
         append_all(first);
         use(std::move(first));
+    }
+
+    /// Calls `use(frames)` with the lock held; `frames` tells a server that nothing is wanted any more.
+    template <class Use>
+    void unsubscribe_all(Use use) {
+        const std::lock_guard lock{mutex_};
+        OutBuffer frames;
+        append_unsubscribe(frames, inbox_sid);
+        entries_.for_each([&](std::uint64_t sid, const Entry& entry) {
+            if (!entry.draining)
+                append_unsubscribe(frames, sid);
+        });
+        use(std::move(frames));
     }
 
 private:

@@ -21,16 +21,16 @@ Task<std::string> Nats::Impl::serve(Session& session) {
             co_await unstall(session);
             continue;
         }
-        const auto [room, size] = session.in.prepare(progress.frame_size);
+        const auto [room, size] = session.link->in.prepare(progress.frame_size);
         boost::system::error_code failed;
-        const auto count = co_await session.stream.read_some(room, size, failed);
+        const auto count = co_await session.link->stream.read_some(room, size, failed);
         if (failed) {
             if (!session.lost_reason.empty())
                 co_return session.lost_reason;
             co_return failed == boost::asio::error::eof ? "the server closed the connection"
                                                         : failed.message();
         }
-        session.in.commit(count);
+        session.link->in.commit(count);
         session.pings_out = 0;
     }
 }
@@ -46,7 +46,7 @@ Nats::Impl::Progress Nats::Impl::consume(Session& session) {
         }
         if (auto progress = handle(session, frame); progress.broken)
             return progress;
-        session.in.consume(frame.size);
+        session.link->in.consume(frame.size);
     }
     return {};
 }
@@ -58,9 +58,9 @@ bool Nats::Impl::deliver_messages(Session& session, Frame& frame) {
     bool stalled = false;
     {
         const Subscriptions::Delivery delivery{subscriptions_};
-        while (!stalled && nats::parse(session.in.unread(), frame) == Frame::Kind::message) {
+        while (!stalled && nats::parse(session.link->in.unread(), frame) == Frame::Kind::message) {
             const auto outcome = deliver(session, frame);
-            session.in.consume(frame.size);
+            session.link->in.consume(frame.size);
             if (outcome == Subscriptions::Outcome::unknown)
                 continue; // unsubscribed while it was on its way
             stalled = outcome == Subscriptions::Outcome::full;
@@ -96,8 +96,9 @@ Message Nats::Impl::make_message(Session& session, const Frame& frame, const Sub
             headers = std::make_shared<const Headers>(std::move(read));
     }
     const bool shared = entry && entry->subject == frame.subject;
-    Message message{shared ? entry->shared_subject() : session.in.slice(frame.subject),
-                    session.in.slice(frame.payload), session.in.slice(frame.reply), std::move(headers)};
+    Message message{shared ? entry->shared_subject() : session.link->in.slice(frame.subject),
+                    session.link->in.slice(frame.payload), session.link->in.slice(frame.reply),
+                    std::move(headers)};
     message.set_status(status.code);
     return message;
 }
@@ -108,8 +109,9 @@ Nats::Impl::Progress Nats::Impl::handle(Session& session, const Frame& frame) {
     case Frame::Kind::pong: pings_.pong(); return {};
     case Frame::Kind::info:
         try {
-            session.info = nats::parse_info(frame.text);
-            max_payload_ = session.info.max_payload;
+            session.link->info = nats::parse_info(frame.text);
+            max_payload_ = session.link->info.max_payload;
+            discover(session);
             return {};
         } catch (const Error& error) {
             return {0, error.detail()};
@@ -150,7 +152,7 @@ std::optional<std::string> Nats::Impl::server_error(std::string_view text) {
     } else if (!quoted_behind(text, "invalid subject") && !quoted_behind(text, "invalid publish subject")) {
         return "the server says: " + words;
     }
-    events_.emit(ConnectionState::error, words);
+    emit(ConnectionState::error, words);
     return std::nullopt;
 }
 
@@ -198,21 +200,22 @@ void Nats::Impl::write() {
 }
 
 void Nats::Impl::write_some(std::string_view bytes) {
-    session_->stream.async_write_some(
-        bytes, [self = shared_from_this()](boost::system::error_code failed, std::size_t count) {
-            const auto rest = self->outbox_.written(count);
-            if (!self->session_)
-                return;
-            if (!failed && !rest.empty())
-                return self->write_some(rest);
-            self->session_->writing = false;
-            if (failed)
-                self->session_->notify(); // reading finds out why
-            else
-                self->write();
-            if (!self->session_->writing)
-                self->session_->notify();
-        });
+    const auto link = session_->link;
+    const auto self = shared_from_this();
+    link->stream.async_write_some(bytes, [self, link](boost::system::error_code failed, std::size_t count) {
+        const auto rest = self->outbox_.written(count);
+        if (!self->session_)
+            return;
+        if (!failed && !rest.empty())
+            return self->write_some(rest);
+        self->session_->writing = false;
+        if (failed)
+            self->session_->notify(); // reading finds out why
+        else
+            self->write();
+        if (!self->session_->writing)
+            self->session_->notify();
+    });
 }
 
 // A sign of life is due.

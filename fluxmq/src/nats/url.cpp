@@ -57,14 +57,16 @@ std::string percent_decode(std::string_view text, std::string_view url) {
     return decoded;
 }
 
-std::string_view without_scheme(std::string_view url) {
+// Without its scheme, which says whether it is to be TLS.
+std::string_view read_scheme(std::string_view url, bool& tls) {
     const auto end = url.find("://");
     if (end == std::string_view::npos)
         return url;
     std::string scheme{url.substr(0, end)};
     std::transform(scheme.begin(), scheme.end(), scheme.begin(), lower);
-    if (scheme != "nats")
-        refuse(url, "the scheme '" + scheme + "' is not supported, only nats://host:port is");
+    tls = scheme == "tls";
+    if (!tls && scheme != "nats")
+        refuse(url, "the scheme '" + scheme + "' is not supported, nats://host:port and tls://host:port are");
     return url.substr(end + 3);
 }
 
@@ -120,8 +122,8 @@ void read_host(std::string_view text, std::string_view url, Server& server) {
 Server parse_one(std::string_view url) {
     if (url.empty())
         throw Error{errc::invalid_url, "an address is empty; nats://host:port is expected"};
-    auto rest = without_scheme(url);
     Server server;
+    auto rest = read_scheme(url, server.tls);
     if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
         read_credentials(rest.substr(0, at), url, server);
         rest = rest.substr(at + 1);

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <fluxmq/testing/nats_server.hpp>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "sockets.hpp"
+
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -39,38 +36,9 @@ std::string find_program() {
         "nats-server is neither in PATH nor in /usr/sbin; Debian: apt-get install nats-server"};
 }
 
-// Below the ports that the system gives to outgoing connections: one of those could take it during a restart.
-std::uint16_t random_port() {
-    static thread_local std::mt19937 random{std::random_device{}()};
-    return static_cast<std::uint16_t>(std::uniform_int_distribution<int>{12'000, 32'000}(random));
-}
-
-sockaddr_in loopback(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-}
-
-class Socket {
-public:
-    Socket() : handle_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {}
-    ~Socket() { ::close(handle_); }
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-    int handle() const noexcept { return handle_; }
-
-private:
-    int handle_;
-};
-
 bool is_free(std::uint16_t port) {
-    const Socket socket;
-    const int yes = 1;
-    ::setsockopt(socket.handle(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    const auto address = loopback(port);
-    return ::bind(socket.handle(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    const auto socket = tcp_socket();
+    return bind_to(socket, port);
 }
 
 } // namespace
@@ -162,16 +130,15 @@ bool NatsServer::launch() {
 
 // Whether the INFO of what listens there has our name.
 bool NatsServer::accepts() const {
-    const Socket socket;
-    const auto address = loopback(port_);
-    if (::connect(socket.handle(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    const auto socket = tcp_socket();
+    if (!connect_to(socket, port_))
         return false;
     const timeval patience{2, 0};
-    ::setsockopt(socket.handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     std::string info;
     char part[1024];
     while (info.find('\n') == std::string::npos) {
-        const auto count = ::recv(socket.handle(), part, sizeof part, 0);
+        const auto count = ::recv(socket.get(), part, sizeof part, 0);
         if (count <= 0)
             return false;
         info.append(part, static_cast<std::size_t>(count));
@@ -199,8 +166,26 @@ void NatsServer::end(int signal) noexcept {
     process_ = 0;
 }
 
-void NatsServer::freeze() { ::kill(process_, SIGSTOP); }
+// Without a process the number is 0, which would mean ourselves.
+void NatsServer::freeze() {
+    if (running())
+        ::kill(process_, SIGSTOP);
+}
 
-void NatsServer::thaw() { ::kill(process_, SIGCONT); }
+void NatsServer::thaw() {
+    if (running())
+        ::kill(process_, SIGCONT);
+}
+
+void NatsServer::enter_lame_duck() {
+    if (running())
+        ::kill(process_, SIGUSR2);
+}
+
+std::uint16_t NatsServer::free_port() {
+    for (;;)
+        if (const auto port = random_port(); is_free(port))
+            return port;
+}
 
 } // namespace fluxmq::testing

@@ -52,6 +52,12 @@ public:
     /// SIGSTOP and SIGCONT: it stays connected and says nothing.
     void freeze();
     void thaw();
+    /// SIGUSR2: it takes no new connections, tells its clients that it is about to go, and after its
+    /// `lame_duck_grace_period` closes their connections over its `lame_duck_duration`.
+    void enter_lame_duck();
+
+    /// A port of 127.0.0.1 that nobody has at the moment: for a server's further ones.
+    static std::uint16_t free_port();
 
 private:
     void end(int signal) noexcept;

@@ -4,16 +4,17 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/post.hpp>
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
 
-namespace fluxmq::nats {
+namespace fluxmq {
 
-/// The executor of a connection, for any thread: there while the connection lives, and gone before its event
-/// loop is.
+/// An event loop to post to from any thread, which may be gone: then nothing is posted. Thread safety: all members.
 class Loop {
 public:
+    /// Until detach(), which must come before the loop ends.
     void attach(boost::asio::any_io_executor executor) {
         const std::lock_guard lock{mutex_};
         executor_.emplace(std::move(executor));
@@ -22,6 +23,10 @@ public:
         const std::lock_guard lock{mutex_};
         executor_.reset();
     }
+
+    /// Attached to `executor`; its loop detaches it by itself when it ends.
+    static std::shared_ptr<Loop> of(const boost::asio::any_io_executor& executor);
+
     /// Runs `function` on the loop. False, and nothing happens, when that is gone or there is no memory.
     template <class Function>
     bool post(Function function) noexcept {
@@ -40,4 +45,4 @@ private:
     std::optional<boost::asio::any_io_executor> executor_;
 };
 
-} // namespace fluxmq::nats
+} // namespace fluxmq
