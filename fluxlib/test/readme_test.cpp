@@ -96,6 +96,7 @@ TEST(readme, every_error_of_the_troubleshooting_table_is_real) {
         const auto executor = co_await boost::asio::this_coro::executor;
         using Peer = fluxmq::testing::ScriptedPeer;
         // Connects to a peer that greets with `hello` and answers CONNECT with `answer`.
+        fluxmq::TlsOptions tls;
         const auto connect = [&](std::string hello, std::string answer) -> Task<> {
             Peer peer{executor};
             const auto url = peer.url();
@@ -118,6 +119,7 @@ TEST(readme, every_error_of_the_troubleshooting_table_is_real) {
             }
             fluxmq::NatsOptions options;
             options.connect_timeout = hello == "I" ? 20ms : 2000ms;
+            options.tls = tls;
             const auto transport = std::make_shared<fluxmq::Nats>(options);
             try {
                 co_await transport->connect(url);
@@ -130,6 +132,9 @@ TEST(readme, every_error_of_the_troubleshooting_table_is_real) {
         co_await connect("I", "");
         co_await connect("HTTP/1.1 400 Bad Request\r\n\r\n", "");
         co_await connect(Peer::info(), "-ERR 'Authorization Violation'\r\n");
+        tls.required = true;
+        co_await connect(Peer::info(), "");
+        tls.ca_file = "/ca.pem";
         co_await connect(Peer::info(R"("tls_required":true)"), "");
 
         const auto transport = std::make_shared<fluxmq::Nats>();
