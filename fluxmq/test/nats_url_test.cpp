@@ -86,6 +86,7 @@ TEST(NatsUrl, says_what_is_wrong) {
 
 TEST(NatsUrl, shows_no_credentials_in_what_it_says) {
     for (const auto* url : {"nats://me:secret@host:x", "me:secret@", "nats://me:secret@h@st:0",
-                            "ws://secret@host", "nats://%zz:secret@host"})
+                            "ws://secret@host", "nats://%zz:secret@host", "me:secret://x@host:0",
+                            "nats://me:secret,x@host", "nats://me:x@secret,y@host:0"})
         EXPECT_EQ(refusal(url).find("secret"), std::string::npos) << refusal(url);
 }

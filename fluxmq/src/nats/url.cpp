@@ -18,14 +18,24 @@ std::string_view trim(std::string_view text) noexcept {
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
+// Bytes of `name://` at the start of a URL. A password may hold "://" as well.
+std::size_t scheme_size(std::string_view url) noexcept {
+    const auto end = url.find("://");
+    const auto is_name = [](char c) {
+        c = lower(c);
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    };
+    if (end == std::string_view::npos || !std::all_of(url.begin(), url.begin() + end, is_name))
+        return 0;
+    return end + 3;
+}
+
 // What of a URL may be shown: the part after its credentials.
 std::string shown(std::string_view url) {
     const auto at = url.rfind('@');
     if (at == std::string_view::npos)
         return std::string{url};
-    const auto scheme = url.find("://");
-    return std::string{scheme == std::string_view::npos ? "" : url.substr(0, scheme + 3)} + "***" +
-           std::string{url.substr(at)};
+    return std::string{url.substr(0, scheme_size(url))} + "***" + std::string{url.substr(at)};
 }
 
 [[noreturn]] void refuse(std::string_view url, const std::string& why) {
@@ -59,15 +69,15 @@ std::string percent_decode(std::string_view text, std::string_view url) {
 
 // Without its scheme, which says whether it is to be TLS.
 std::string_view read_scheme(std::string_view url, bool& tls) {
-    const auto end = url.find("://");
-    if (end == std::string_view::npos)
+    const auto size = scheme_size(url);
+    if (size == 0)
         return url;
-    std::string scheme{url.substr(0, end)};
+    std::string scheme{url.substr(0, size - 3)};
     std::transform(scheme.begin(), scheme.end(), scheme.begin(), lower);
     tls = scheme == "tls";
     if (!tls && scheme != "nats")
         refuse(url, "the scheme '" + scheme + "' is not supported, nats://host:port and tls://host:port are");
-    return url.substr(end + 3);
+    return url.substr(size);
 }
 
 std::uint16_t read_port(std::string_view text, std::string_view url) {
@@ -145,7 +155,17 @@ std::vector<Server> parse_servers(std::string_view urls) {
     std::vector<Server> servers;
     for (;;) {
         const auto comma = urls.find(',');
-        servers.push_back(parse_one(trim(urls.substr(0, comma))));
+        try {
+            servers.push_back(parse_one(trim(urls.substr(0, comma))));
+        } catch (const Error&) {
+            // What ends with a comma in a password has no '@', and what it says would show that.
+            if (urls.find('@', comma) == std::string_view::npos)
+                throw;
+            throw Error{errc::invalid_url,
+                        "address " + std::to_string(servers.size() + 1) +
+                            " of the list, not shown for the credentials that follow: a comma "
+                            "in a password is written %2C"};
+        }
         if (comma == std::string_view::npos)
             return servers;
         urls.remove_prefix(comma + 1);
