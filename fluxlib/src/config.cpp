@@ -112,10 +112,10 @@ DataTimer read_timer(const json::value& value, const std::string& where) {
         const auto* interval = reader.find(key);
         if (!interval)
             continue;
-        if (!interval->is_number() || interval->to_number<double>() < 0 ||
-            interval->to_number<double>() > 1e12)
+        const double length = interval->is_number() ? interval->to_number<double>() : -1;
+        if (!(length >= 0 && length <= 1e12)) // Boost.JSON reads 0e999 as NaN, which is neither less nor more
             refuse(reader.field(key), "expected milliseconds, got " + shown(*interval));
-        timer.interval = std::chrono::milliseconds{static_cast<std::int64_t>(interval->to_number<double>())};
+        timer.interval = std::chrono::milliseconds{static_cast<std::int64_t>(length)};
         break;
     }
     if (timer.type == TimerType::local && timer.interval.count() <= 0)

@@ -89,6 +89,7 @@ TEST(config, an_error_names_the_node_and_the_field) {
     EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"LOCAL"}}])"), HasSubstr("needs an interval"));
     EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"LOCAL","intervalMs":-1}}])"),
                 HasSubstr("expected milliseconds, got -1"));
+    EXPECT_THAT(refusal(R"([{"id":"a","timer":{"intervalMs":0e999}}])"), HasSubstr("expected milliseconds"));
 }
 
 TEST(config, diff_config_tells_what_to_destroy_retune_and_create) {
