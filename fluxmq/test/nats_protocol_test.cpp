@@ -250,6 +250,9 @@ TEST(NatsHeaderBlock, takes_what_it_can_of_an_odd_block) {
     ASSERT_TRUE(read_header_block(
         "NATS/1.0\r\nno colon\r\n: no name\r\nbad name: x\r\nGood:x\r\nSpaced:  \t y", headers, status));
     EXPECT_EQ(headers, (Headers{{"Good", "x"}, {"Spaced", "y"}}));
+    Headers before_the_end;
+    ASSERT_TRUE(read_header_block("NATS/1.0\r\nA: 1\r\n\r\nB: 2\r\n\r\n", before_the_end, status));
+    EXPECT_EQ(before_the_end, (Headers{{"A", "1"}}));
     EXPECT_FALSE(read_header_block("HTTP/1.1 200\r\n\r\n", headers, status));
     EXPECT_FALSE(read_header_block("", headers, status));
     EXPECT_TRUE(read_header_block("NATS/1.0", headers, status));

@@ -76,6 +76,8 @@ bool read_header_block(std::string_view block, Headers& headers, HeaderStatus& s
     status = read_status(first.substr(version.size()));
     while (!block.empty()) {
         const auto line = next_line(block);
+        if (line.empty())
+            break; // the end; what follows is none, as for nats.go
         const auto colon = line.find(':');
         if (colon == std::string_view::npos)
             continue;
