@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 DEMO = build/dev/examples/demo
 
-.PHONY: help deps demo test check bench format install clean
+.PHONY: help deps demo test check bench fuzz format install clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -30,6 +30,10 @@ bench: ## measure, in an optimised build
 	@scripts/install-deps.sh bench
 	cmake --preset release
 	cmake --build --preset release -j $(JOBS) --target run_bench
+
+fuzz: ## run each fuzz target for SECONDS_EACH=20, or RUNS=N times; TARGETS='url json' for some of them
+	@scripts/install-deps.sh fuzz
+	@scripts/fuzz.sh $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS_EACH),20)) $(TARGETS)
 
 format: ## format all sources in place
 	@scripts/format.sh

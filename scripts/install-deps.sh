@@ -4,14 +4,15 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-usage: scripts/install-deps.sh [--list] [build] [test] [bench] [check]
+usage: scripts/install-deps.sh [--list] [build] [test] [bench] [fuzz] [check]
 
 Installs what is missing with apt-get, through sudo when not root. Without a group: build and test.
 Where nothing is missing it says so and calls no apt.
 
   build   compiler, CMake, Ninja, ccache, Boost, OpenSSL, spdlog: libraries, examples, demo
-  test    build, GoogleTest and nats-server
-  bench   build, libnats (the peer that we measure against) and nats-server
+  test    build, GoogleTest, nats-server and libnats (the peer that we compare with)
+  bench   build, libnats and nats-server
+  fuzz    build, clang 19 with libFuzzer and its sanitizers, lld
   check   test, bench, clang 19 with its sanitizers, clang-format, clang-tidy, lld, git and Python
   --list  print the packages of the groups, and install nothing
 TEXT
@@ -19,9 +20,10 @@ TEXT
 
 build=(g++ make cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev libssl-dev
     libspdlog-dev libfmt-dev)
-test=("${build[@]}" libgtest-dev libgmock-dev nats-server)
+test=("${build[@]}" libgtest-dev libgmock-dev nats-server libnats-dev)
 bench=("${build[@]}" libnats-dev nats-server)
-check=("${test[@]}" "${bench[@]}" clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 lld-19 git python3)
+fuzz=("${build[@]}" clang-19 libclang-rt-19-dev lld-19)
+check=("${test[@]}" "${bench[@]}" "${fuzz[@]}" clang-format-19 clang-tidy-19 git python3)
 
 list=false
 wanted=()
@@ -31,6 +33,7 @@ for argument in "$@"; do
         build) wanted+=("${build[@]}") groups+=(build) ;;
         test) wanted+=("${test[@]}") groups+=(test) ;;
         bench) wanted+=("${bench[@]}") groups+=(bench) ;;
+        fuzz) wanted+=("${fuzz[@]}") groups+=(fuzz) ;;
         check) wanted+=("${check[@]}") groups+=(check) ;;
         --list) list=true ;;
         -h | --help) usage; exit 0 ;;
