@@ -36,8 +36,8 @@ mapfile -t known < <(find fluxmq/fuzz/corpus fluxlib/fuzz/corpus -mindepth 1 -ma
 targets=()
 while [[ $# -gt 0 ]]; do
     case "$1" in
-        --seconds) seconds=$(number "$@") && shift ;;
-        --runs) runs=$(number "$@") && shift ;;
+        --seconds) seconds=$(number "$@"); shift ;;
+        --runs) runs=$(number "$@"); shift ;;
         --no-build) build=false ;;
         --list) printf '%s\n' "${known[@]}"; exit 0 ;;
         -h | --help) usage; exit 0 ;;
