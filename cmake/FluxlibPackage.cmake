@@ -8,6 +8,10 @@ configure_package_config_file(cmake/fluxlib-config.cmake.in "${PROJECT_BINARY_DI
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/fluxlib-config-version.cmake"
     COMPATIBILITY SameMinorVersion)
 install(EXPORT fluxlib-targets NAMESPACE fluxlib:: DESTINATION "${package_dir}")
+get_property(components GLOBAL PROPERTY FLUXLIB_COMPONENTS)
+foreach(component IN LISTS components)
+    install(EXPORT fluxlib-${component}-targets NAMESPACE fluxlib:: DESTINATION "${package_dir}")
+endforeach()
 install(FILES "${PROJECT_BINARY_DIR}/fluxlib-config.cmake" "${PROJECT_BINARY_DIR}/fluxlib-config-version.cmake"
     DESTINATION "${package_dir}")
 

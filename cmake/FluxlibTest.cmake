@@ -11,7 +11,7 @@ function(fluxlib_test)
     add_executable(${T_NAME} ${T_SOURCES})
     target_link_libraries(${T_NAME} PRIVATE ${T_LIBS} GTest::gmock_main)
     # Tests, unlike test kits, may look inside: logic without I/O is tested by its own header.
-    target_include_directories(${T_NAME} PRIVATE src)
+    target_include_directories(${T_NAME} PRIVATE src testing/src)
     fluxlib_test_pch()
     target_precompile_headers(${T_NAME} REUSE_FROM fluxlib_test_pch)
     gtest_discover_tests(${T_NAME}
