@@ -6,6 +6,9 @@
 #include <fluxmq/testing/nats_server.hpp>
 
 #include <chrono>
+#include <set>
+#include <string>
+#include <string_view>
 
 using namespace fluxmq;
 using fluxmq::testing::Capability;
@@ -54,3 +57,35 @@ fluxmq::testing::TransportKind nats() {
 } // namespace
 
 FLUXMQ_CONFORMANCE(Each, inproc(), nats())
+
+// The bus cannot be broken, and a Nats lives on one event loop: neither declares what it has not.
+TEST(ConformanceSuite, has_a_case_for_a_transport_only_where_it_declares_what_the_case_needs) {
+    std::set<std::string> suites_of_inproc;
+    std::set<std::string> suites_of_nats;
+    const auto& all = *::testing::UnitTest::GetInstance();
+    for (int s = 0; s < all.total_test_suite_count(); ++s) {
+        const auto& suite = *all.GetTestSuite(s);
+        for (int t = 0; t < suite.total_test_count(); ++t) {
+            const std::string_view test = suite.GetTestInfo(t)->name();
+            if (test.ends_with("/InProc"))
+                suites_of_inproc.insert(suite.name());
+            if (test.ends_with("/Nats"))
+                suites_of_nats.insert(suite.name());
+        }
+    }
+    const std::set<std::string> both{"Each/Conformance",
+                                     "Each/WildcardConformance",
+                                     "Each/QueueGroupConformance",
+                                     "Each/HeaderConformance",
+                                     "Each/RequestConformance",
+                                     "Each/HeaderRequestConformance",
+                                     "Each/NoRespondersConformance",
+                                     "Each/PayloadLimitConformance",
+                                     "Each/ConnectionOrderConformance"};
+    auto expected = both;
+    expected.insert("Each/AnyExecutorConformance");
+    EXPECT_EQ(suites_of_inproc, expected);
+    expected = both;
+    expected.insert({"Each/ReconnectConformance", "Each/ReconnectRequestConformance"});
+    EXPECT_EQ(suites_of_nats, expected);
+}

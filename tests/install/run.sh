@@ -23,6 +23,7 @@ cmake -G Ninja -S "$source" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/moved"
 cmake --build "$work/build" -j "$jobs"
 "$work/build/outside"
 "$work/build/outside_test"
+"$work/build/outside_conformance" --gtest_brief=1
 echo "find_package: ok"
 
 use_pkg_config "$work/moved"

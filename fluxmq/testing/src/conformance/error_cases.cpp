@@ -33,7 +33,6 @@ TEST_P(Conformance, refuses_invalid_topics_everywhere) {
         for (const auto& bad : bad_patterns) {
             const auto failure = co_await failure_of(transport.subscribe(bad, inbox));
             EXPECT_TRUE(failure && failure->kind() == errc::invalid_topic) << bad;
-            EXPECT_TRUE(failure && failure->topic() == bad) << bad;
             EXPECT_TRUE(failure && !failure->retryable()) << bad;
         }
         if (declares(Capability::queue_groups)) {

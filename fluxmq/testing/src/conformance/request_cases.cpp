@@ -2,8 +2,6 @@
 // Requests: answers, no answers, and very many at once.
 #include "cases.hpp"
 
-#include <atomic>
-
 namespace fluxmq::testing {
 
 void link_request_cases() {}
@@ -175,6 +173,23 @@ TEST_P(RequestConformance, close_fails_the_requests_that_wait) {
         co_await one->close();
         const auto failure = co_await asking.end();
         EXPECT_TRUE(failure && failure->kind() == errc::closed);
+        co_await two->close();
+    });
+}
+
+TEST_P(RequestConformance, the_handle_may_go_while_a_request_waits) {
+    run([&]() -> Task<> {
+        auto one = co_await connected();
+        const auto two = co_await connected();
+        const auto silent = topic();
+        const auto inbox = std::make_shared<Inbox>();
+        const auto nobody = co_await two->subscribe(silent, inbox);
+        Beside asking{co_await boost::asio::this_coro::executor, one->request(silent, "x", 1h)};
+        co_await inbox->holds(1);
+        one.reset();
+        const auto failure = co_await asking.end();
+        EXPECT_TRUE(failure && failure->kind() == errc::closed);
+        two->respond(inbox->last(), "nobody is there");
         co_await two->close();
     });
 }
