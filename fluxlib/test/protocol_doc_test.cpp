@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// docs/protocol.md, and the lifecycle in docs/architecture.md, say what the code does.
+// docs/protocol.md, the lifecycle in docs/architecture.md, and the conformance suite in docs/testing.md say what the
+// code does.
 #include <fluxlib/service.hpp>
 #include <fluxmq/error.hpp>
 #include <fluxmq/inproc.hpp>
@@ -192,6 +193,38 @@ std::string shown(const Transition& t) {
         if (runs)
             hooks += (hooks.empty() ? "`" : ", `") + std::string{name} + "`";
     return hooks + (hooks.empty() ? "" : " ") + "→ " + std::string{to_string(t.to)};
+}
+
+// The first group of every match in a text.
+Names found(const std::string& text, const std::string& pattern) {
+    const std::regex expression{pattern};
+    Names names;
+    for (std::sregex_iterator at{text.begin(), text.end(), expression}, end; at != end; ++at)
+        names.insert((*at)[1]);
+    return names;
+}
+
+TEST(testing_doc, the_table_of_capabilities_is_that_of_the_conformance_suite) {
+    auto text = read_file("fluxmq/testing/include/fluxmq/testing/conformance.hpp");
+    text = text.substr(text.find("enum class Capability {"));
+    text = text.substr(0, text.find("};"));
+    Names listed;
+    for (const auto& row : table_of(read_file("docs/testing.md"), "capability"))
+        listed.insert(code_in(row[0]).front());
+    EXPECT_EQ(listed, found(text, R"((\w+),? +///<)"));
+}
+
+TEST(testing_doc, every_case_that_stands_for_one_of_watermill_exists) {
+    std::string cases;
+    for (const auto& file :
+         std::filesystem::directory_iterator{project_root() / "fluxmq/testing/src/conformance"})
+        cases += read_file(file.path());
+    const auto names = found(cases, R"(TEST_P\(\w+, (\w+)\))");
+    const auto table = table_of(read_file("docs/testing.md"), "Watermill");
+    EXPECT_EQ(table.size(), 16u);
+    for (const auto& row : table)
+        for (const auto& name : code_in(row[1]))
+            EXPECT_TRUE(names.contains(name)) << name;
 }
 
 TEST(architecture_doc, the_table_of_the_lifecycle_is_that_of_the_code) {

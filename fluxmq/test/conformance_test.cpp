@@ -23,6 +23,14 @@ private:
     std::shared_ptr<InProcBus> bus_ = std::make_shared<InProcBus>();
 };
 
+fluxmq::testing::TransportKind inproc() {
+    return {.name = "InProc",
+            .make_world = [] { return std::make_unique<InProcWorld>(); },
+            .capabilities = {Capability::wildcards, Capability::queue_groups, Capability::headers,
+                             Capability::requests, Capability::no_responders, Capability::payload_limit,
+                             Capability::connection_order, Capability::any_executor}};
+}
+
 class NatsWorld final : public fluxmq::testing::TransportWorld {
 public:
     std::shared_ptr<Transport> make() override {
@@ -37,14 +45,6 @@ public:
 private:
     fluxmq::testing::NatsServer server_;
 };
-
-fluxmq::testing::TransportKind inproc() {
-    return {.name = "InProc",
-            .make_world = [] { return std::make_unique<InProcWorld>(); },
-            .capabilities = {Capability::wildcards, Capability::queue_groups, Capability::headers,
-                             Capability::requests, Capability::no_responders, Capability::payload_limit,
-                             Capability::connection_order, Capability::any_executor}};
-}
 
 fluxmq::testing::TransportKind nats() {
     return {.name = "Nats",

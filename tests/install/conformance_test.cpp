@@ -73,7 +73,7 @@ fluxmq::testing::TransportKind inproc() {
 }
 
 fluxmq::testing::TransportKind plain() {
-    return {.name = "Plain", .make_world = [] { return std::make_unique<World<Plain>>(); }};
+    return {.name = "Plain", .make_world = [] { return std::make_unique<World<Plain>>(); }, .divisor = 10};
 }
 
 } // namespace
