@@ -66,9 +66,8 @@ TEST_P(Conformance, close_calls_nobody_afterwards_while_messages_pour_in) {
     run([&]() -> Task<> {
         const auto sending = co_await connected();
         const auto name = topic();
-        std::atomic<bool> stop{false};
-        std::thread publisher{[&] {
-            while (!stop) {
+        std::jthread publisher{[&](const std::stop_token& stop) {
+            while (!stop.stop_requested()) {
                 try {
                     for (int i = 0; i < 50; ++i)
                         sending->publish(name, "x");
@@ -93,7 +92,7 @@ TEST_P(Conformance, close_calls_nobody_afterwards_while_messages_pour_in) {
             // The publisher's thread may be about to see that it was too late.
             co_await until([&] { return inbox.use_count() == 1; }, "the transport to let go of a receiver");
         }
-        stop = true;
+        publisher.request_stop();
         publisher.join();
         co_await sending->close();
     });
@@ -110,7 +109,7 @@ TEST_P(Conformance, close_sends_what_twenty_threads_have_published) {
         for (std::size_t t = 0; t < threads; ++t)
             subscriptions.push_back(co_await receiving.subscribe(base + std::to_string(t), inbox));
         const auto sending = co_await connected();
-        std::vector<std::thread> publishers;
+        std::vector<std::jthread> publishers;
         for (std::size_t t = 0; t < threads; ++t)
             publishers.emplace_back([&, t] {
                 for (std::size_t i = 0; i < count; ++i)
@@ -135,10 +134,10 @@ TEST_P(Conformance, may_be_closed_while_others_publish) {
         const auto subscription = co_await transport->subscribe(name, std::make_shared<Inbox>());
         std::atomic<int> refused{0};
         std::atomic<int> accepted{0};
-        std::vector<std::thread> publishers;
+        std::vector<std::jthread> publishers;
         for (int t = 0; t < 2; ++t)
-            publishers.emplace_back([&] {
-                while (refused < 10) {
+            publishers.emplace_back([&](const std::stop_token& stop) {
+                while (refused < 10 && !stop.stop_requested()) {
                     try {
                         transport->publish(name, "x");
                         ++accepted;
@@ -169,7 +168,7 @@ TEST_P(Conformance, ten_connections_may_subscribe_and_close_at_once) {
         for (std::size_t i = 0; i < count; ++i)
             transports.push_back(world().make());
         std::vector<std::exception_ptr> failures(count);
-        std::vector<std::thread> threads;
+        std::vector<std::jthread> threads;
         for (std::size_t i = 0; i < count; ++i)
             threads.emplace_back([&, i] {
                 const auto body = [&]() -> Task<> {

@@ -37,6 +37,29 @@ TEST_P(Conformance, many_flushes_may_wait_at_once) {
     });
 }
 
+// Whether a flush waits for receivers is the transport's own affair; that it ends is not.
+TEST_P(Conformance, flush_ends_at_its_deadline_or_when_cancelled_while_a_receiver_is_full) {
+    with_transport([](Transport& transport) -> Task<> {
+        const auto name = topic();
+        const auto inbox = std::make_shared<Inbox>(1);
+        const auto subscription = co_await transport.subscribe(name, inbox);
+        for (int i = 0; i < 10; ++i)
+            transport.publish(name, std::to_string(i));
+        co_await inbox->holds(1);
+        auto failure = co_await failure_of(transport.flush(20ms));
+        EXPECT_TRUE(!failure || failure->kind() == errc::timeout) << failure->what();
+        Beside flushing{co_await boost::asio::this_coro::executor, transport.flush(1h)};
+        co_await turn();
+        flushing.cancel();
+        failure = co_await flushing.end();
+        EXPECT_TRUE(!failure || failure->kind() == errc::cancelled) << failure->what();
+        inbox->make_room(10);
+        co_await inbox->holds(10);
+        co_await transport.flush();
+        EXPECT_EQ(inbox->size(), 10u);
+    });
+}
+
 TEST_P(Conformance, counts_what_goes_through) {
     with_transport([](Transport& transport) -> Task<> {
         const auto name = topic();
@@ -69,7 +92,7 @@ TEST_P(Conformance, counters_add_up_over_threads_and_connections) {
         std::vector<Subscription> subscriptions;
         for (std::size_t r = 0; r < receivers; ++r)
             subscriptions.push_back(co_await transports[senders + r]->subscribe(name, inbox));
-        std::vector<std::thread> threads;
+        std::vector<std::jthread> threads;
         for (std::size_t s = 0; s < senders; ++s)
             threads.emplace_back([&, s] {
                 for (std::size_t i = 0; i < count; ++i)

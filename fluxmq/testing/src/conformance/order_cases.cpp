@@ -18,7 +18,7 @@ TEST_P(Conformance, keeps_the_order_of_each_publisher_on_any_thread) {
         std::vector<Subscription> subscriptions;
         for (std::size_t t = 0; t < threads; ++t)
             subscriptions.push_back(co_await one.subscribe(base + std::to_string(t), inbox));
-        std::vector<std::thread> publishers;
+        std::vector<std::jthread> publishers;
         for (std::size_t t = 0; t < threads; ++t)
             publishers.emplace_back([&, t] {
                 const auto name = base + std::to_string(t);
@@ -98,7 +98,7 @@ TEST_P(AnyExecutorConformance, works_on_several_event_loops_at_once) {
         const auto base = topic() + '.';
         std::vector<std::exception_ptr> failures(loops);
         std::vector<std::shared_ptr<Inbox>> inboxes(loops);
-        std::vector<std::thread> threads;
+        std::vector<std::jthread> threads;
         for (std::size_t t = 0; t < loops; ++t)
             threads.emplace_back([&, t] {
                 const auto body = [&]() -> Task<> {

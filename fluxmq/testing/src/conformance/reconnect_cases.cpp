@@ -41,11 +41,7 @@ public:
         for (std::size_t p = 0; p < count; ++p)
             threads_.emplace_back([this, p, topic = base + std::to_string(p)] { publish(p, topic); });
     }
-    ~Publishers() {
-        allow(messages_);
-        for (auto& thread : threads_)
-            thread.join();
-    }
+    ~Publishers() { allow(messages_); }
     Publishers(const Publishers&) = delete;
     Publishers& operator=(const Publishers&) = delete;
 
@@ -89,7 +85,7 @@ private:
     std::size_t allowed_ = 0;
     std::atomic<std::size_t> sent_{0};
     std::vector<std::vector<std::size_t>> accepted_;
-    std::vector<std::thread> threads_;
+    std::vector<std::jthread> threads_; // the last member: they use the others until they have ended
 };
 
 } // namespace

@@ -115,9 +115,8 @@ TEST_P(Conformance, unsubscribing_on_another_thread_races_delivery_without_a_lat
         const auto receiving = co_await connected();
         const auto sending = co_await connected();
         const auto name = topic();
-        std::atomic<bool> stop{false};
-        std::thread publisher{[&] {
-            while (!stop) {
+        std::jthread publisher{[&](const std::stop_token& stop) {
+            while (!stop.stop_requested()) {
                 try {
                     for (int i = 0; i < 50; ++i)
                         sending->publish(name, "x");
@@ -127,13 +126,13 @@ TEST_P(Conformance, unsubscribing_on_another_thread_races_delivery_without_a_lat
             }
         }};
         for (int round = 0; round < 50; ++round) {
+            std::atomic<bool> gone{false};
+            std::atomic<int> late{0};
             const auto inbox = std::make_shared<Inbox>();
             auto subscription = co_await receiving->subscribe(name, inbox);
             co_await inbox->holds(20);
-            std::atomic<bool> gone{false};
-            std::atomic<int> late{0};
             inbox->on_message([&](const Message&) { late += gone; });
-            std::thread other{[&] {
+            std::jthread other{[&] {
                 subscription.unsubscribe();
                 gone = true;
             }};
@@ -143,7 +142,7 @@ TEST_P(Conformance, unsubscribing_on_another_thread_races_delivery_without_a_lat
             EXPECT_EQ(late, 0);
             inbox->on_message(nullptr);
         }
-        stop = true;
+        publisher.request_stop();
         publisher.join();
         co_await receiving->close();
         co_await sending->close();
