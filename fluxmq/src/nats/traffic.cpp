@@ -64,6 +64,8 @@ bool Nats::Impl::deliver_messages(Session& session, Frame& frame) {
             if (outcome == Subscriptions::Outcome::unknown)
                 continue; // unsubscribed while it was on its way
             stalled = outcome == Subscriptions::Outcome::full;
+            if (stalled)
+                break; // it counts when it is taken
             ++messages;
             bytes += frame.payload.size();
         }
@@ -172,10 +174,17 @@ Task<> Nats::Impl::unstall(Session& session) {
         if (session.stopping)
             break;
         auto message = std::move(session.refused);
+        const auto size = message.payload().size();
         const auto again = [&](const Subscriptions::Entry&) { return std::move(message); };
         const Subscriptions::Delivery delivery{subscriptions_};
-        if (subscriptions_.deliver(sid, again, session.refused) != Subscriptions::Outcome::full)
-            break;
+        const auto outcome = subscriptions_.deliver(sid, again, session.refused);
+        if (outcome == Subscriptions::Outcome::full)
+            continue;
+        if (outcome == Subscriptions::Outcome::taken) {
+            ++received_;
+            received_bytes_ += size;
+        }
+        break;
     }
     session.stalled = 0;
     session.refused = {};

@@ -150,8 +150,10 @@ public:
 
     bool offer(Message&& message) noexcept override {
         const std::lock_guard lock{mutex_};
-        if (messages_.size() >= room_)
+        if (messages_.size() >= room_) {
+            ++refusals_;
             return false;
+        }
         messages_.push_back(std::move(message));
         if (on_message_)
             on_message_(messages_.back());
@@ -185,6 +187,11 @@ public:
         const std::lock_guard lock{mutex_};
         return messages_.size();
     }
+    /// How often it was too full.
+    std::size_t refusals() const {
+        const std::lock_guard lock{mutex_};
+        return refusals_;
+    }
     std::vector<Message> messages() const {
         const std::lock_guard lock{mutex_};
         return messages_;
@@ -213,6 +220,7 @@ public:
 private:
     mutable std::mutex mutex_;
     std::size_t room_;
+    std::size_t refusals_ = 0;
     std::vector<Message> messages_;
     std::vector<std::function<void()>> waiting_;
     std::function<void(const Message&)> on_message_;
