@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 DEMO = build/dev/examples/demo
 
-.PHONY: help deps demo test check bench fuzz format install clean
+.PHONY: help deps demo test chaos fuzz soak check bench format install clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -22,9 +22,20 @@ test: ## build everything and run all tests
 	cmake --build --preset dev -j $(JOBS)
 	ctest --preset dev -j $(JOBS)
 
+chaos: ## two hundred schedules of killed servers and broken connections; SEED=17 SERVERS=3 replays one
+	@scripts/install-deps.sh build test
+	cmake --preset dev -DFLUXLIB_BUILD_TESTS=ON
+	cmake --build --preset dev -j $(JOBS) --target fluxmq_chaos
+	build/dev/fluxmq/fluxmq_chaos --gap-limit 2000 $(if $(SERVERS),--servers $(SERVERS)) \
+		$(if $(SEED),--seed $(SEED),--schedules 100)
+
 check: ## everything that CI checks; one step alone: scripts/check.sh STEP
 	@scripts/install-deps.sh check
 	@scripts/check.sh
+
+soak: ## 100,000 random lives of transports under ASan and under TSan
+	@scripts/install-deps.sh build test
+	scripts/soak.sh $(JOBS)
 
 bench: ## measure, in an optimised build
 	@scripts/install-deps.sh bench

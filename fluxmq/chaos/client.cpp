@@ -147,7 +147,8 @@ bool Echo::offer(Message&& message) noexcept {
     return true;
 }
 
-Publisher::Publisher(Client& client, std::size_t number) : client_{client}, number_{number} {}
+Publisher::Publisher(Client& client, std::size_t number, const std::atomic<std::uint64_t>& beat)
+    : client_{client}, number_{number}, beat_{beat} {}
 
 void Publisher::start() {
     thread_ = std::thread{[this] { publish_all(); }};
@@ -167,9 +168,13 @@ void Publisher::publish_one(std::size_t topic) {
 }
 
 void Publisher::publish_all() {
-    for (std::size_t i = 0; !stopping_; ++i) {
-        publish_one(i % topics);
-        std::this_thread::sleep_for(std::chrono::milliseconds{1}); // the load, not a wait
+    auto last = beat_.load();
+    for (std::size_t i = 0; !stopping_;) {
+        std::this_thread::sleep_for(std::chrono::microseconds{500}); // the load, not a wait
+        if (const auto beat = beat_.load(); beat != last) {
+            last = beat;
+            publish_one(i++ % topics);
+        }
     }
 }
 

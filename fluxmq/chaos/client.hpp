@@ -80,10 +80,11 @@ private:
     std::atomic<std::uint64_t> received_{0};
 };
 
-/// A thread that publishes numbered messages to the topics of one publisher, one about every millisecond.
+/// A thread that publishes numbered messages to the topics of one publisher: one for each beat, which the event loop
+/// counts, so that a slow machine gets no more load than it can carry. Thread safety: published(); the rest is for one.
 class Publisher {
 public:
-    Publisher(Client& client, std::size_t number);
+    Publisher(Client& client, std::size_t number, const std::atomic<std::uint64_t>& beat);
     ~Publisher() { stop(); }
 
     Client& client() noexcept { return client_; }
@@ -98,6 +99,7 @@ private:
 
     Client& client_;
     const std::size_t number_;
+    const std::atomic<std::uint64_t>& beat_;
     std::array<std::atomic<Number>, topics> published_{};
     std::atomic<bool> stopping_{false};
     std::thread thread_;
