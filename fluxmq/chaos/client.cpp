@@ -18,6 +18,8 @@ void Client::hear(const ConnectionEvent& event) {
     switch (event.state) {
     case ConnectionState::disconnected:
         ++breaks_;
+        if (on_break_)
+            on_break_();
         silences_ += event.detail.find("did not answer") != std::string::npos;
         break;
     case ConnectionState::reconnected:
@@ -28,6 +30,11 @@ void Client::hear(const ConnectionEvent& event) {
     case ConnectionState::connected:
     case ConnectionState::closed: break;
     }
+}
+
+void Client::on_break(std::function<void()> call) {
+    const std::lock_guard lock{mutex_};
+    on_break_ = std::move(call);
 }
 
 bool Client::publish(std::string_view topic, const std::string& payload, const Message* answered) {
@@ -148,7 +155,12 @@ bool Echo::offer(Message&& message) noexcept {
 }
 
 Publisher::Publisher(Client& client, std::size_t number, const std::atomic<std::uint64_t>& beat)
-    : client_{client}, number_{number}, beat_{beat} {}
+    : client_{client}, number_{number}, beat_{beat} {
+    client_.on_break([this] {
+        for (std::size_t topic = 0; topic < topics; ++topic)
+            after_last_break_[topic] = published_[topic] + 1; // one may be on its way right now
+    });
+}
 
 void Publisher::start() {
     thread_ = std::thread{[this] { publish_all(); }};

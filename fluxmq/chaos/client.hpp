@@ -12,7 +12,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,6 +31,9 @@ public:
     Number breaks() const noexcept { return breaks_; }
     /// Of the breaks, those by which the transport gave up a server that said nothing.
     Number silences() const noexcept { return silences_; }
+
+    /// `call` runs at every break, before anything else can be published over the next connection.
+    void on_break(std::function<void()> call);
 
     /// Publishes, and books it; says whether it was accepted. An error other than a full buffer is booked as wrong.
     bool publish(std::string_view topic, const std::string& payload, const Message* answered = nullptr);
@@ -60,6 +63,7 @@ private:
     std::vector<std::shared_ptr<Tap>> taps_;
     std::vector<std::string> events_;
     std::uint64_t sent_ = 0;
+    std::function<void()> on_break_;
     Violations wrong_;
     std::atomic<Number> breaks_{0};
     std::atomic<Number> silences_{0};
@@ -81,15 +85,17 @@ private:
 };
 
 /// A thread that publishes numbered messages to the topics of one publisher: one for each beat, which the event loop
-/// counts, so that a slow machine gets no more load than it can carry. Thread safety: published(); the rest is for one.
+/// counts, so that a slow machine gets no more load than it can carry. Thread safety: what is const; the rest is for one.
 class Publisher {
 public:
     Publisher(Client& client, std::size_t number, const std::atomic<std::uint64_t>& beat);
     ~Publisher() { stop(); }
 
-    Client& client() noexcept { return client_; }
+    Client& client() const noexcept { return client_; }
     /// How many messages of its topic were accepted.
     Number published(std::size_t topic) const noexcept { return published_[topic]; }
+    /// The first number that was surely published after the last break: 0 when there was none.
+    Number after_last_break(std::size_t topic) const noexcept { return after_last_break_[topic]; }
     void start();
     void stop();
     void publish_one(std::size_t topic);
@@ -101,6 +107,7 @@ private:
     const std::size_t number_;
     const std::atomic<std::uint64_t>& beat_;
     std::array<std::atomic<Number>, topics> published_{};
+    std::array<std::atomic<Number>, topics> after_last_break_{};
     std::atomic<bool> stopping_{false};
     std::thread thread_;
 };

@@ -545,7 +545,7 @@ private:
     }
 
     void judge_flow(const Whole& whole, std::size_t flow, Totals& totals, Violations& violations) const {
-        auto& publisher = publishers_[flow / topics]->client();
+        const auto& publisher = *publishers_[flow / topics];
         const auto trace = whole.tap->trace(flow);
         Facts facts;
         facts.first = whole.first[flow];
@@ -553,8 +553,11 @@ private:
         // What was published before an interest had spread again may be missing: from the first message on that
         // came after the faults, nothing may.
         facts.calm = several_ ? trace.first_from(calm_from_[flow]) : calm_from_[flow];
-        facts.publisher_breaks = publisher.breaks();
+        facts.publisher_breaks = publisher.client().breaks();
         facts.receiver_breaks = whole.client->breaks();
+        // What was published after the last break, and kept until the connection was back, is not lost either.
+        if (!several_ && facts.receiver_breaks == 0)
+            facts.calm = std::min(facts.calm, publisher.after_last_break(flow % topics));
         facts.old_bytes_may_come = schedule_.old_bytes_may_come();
         facts.moves = several_;
         for (const auto& each : chaos::judge(trace, facts))
