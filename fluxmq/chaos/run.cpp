@@ -18,6 +18,7 @@
 #include <optional>
 #include <stdexcept>
 #include <thread>
+#include <tuple>
 
 namespace fluxmq::chaos {
 
@@ -396,8 +397,9 @@ private:
             if (fault.length > 0ms)
                 steps.push_back({fault.at + fault.length, &fault, false});
         }
-        std::stable_sort(steps.begin(), steps.end(),
-                         [](const Step& a, const Step& b) { return a.at < b.at; });
+        std::sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) {
+            return std::tie(a.at, a.fault) < std::tie(b.at, b.fault);
+        });
 
         measure_gap(true);
         const auto start = std::chrono::steady_clock::now();

@@ -5,6 +5,7 @@
 #include <array>
 #include <random>
 #include <sstream>
+#include <tuple>
 
 namespace fluxmq::chaos {
 
@@ -117,8 +118,9 @@ Schedule make_schedule(std::uint64_t seed, std::size_t servers) {
     for (std::size_t lane = 0; lane < lanes && !kills_only; ++lane)
         if (dice.roll(0, 3) != 0)
             disturb_lane(dice, lane, schedule.length, schedule.faults);
-    std::stable_sort(schedule.faults.begin(), schedule.faults.end(),
-                     [](const Fault& a, const Fault& b) { return a.at < b.at; });
+    std::sort(schedule.faults.begin(), schedule.faults.end(), [](const Fault& a, const Fault& b) {
+        return std::tie(a.at, a.kind, a.target) < std::tie(b.at, b.kind, b.target);
+    });
 
     constexpr std::array policies{Overflow::block, Overflow::drop_oldest, Overflow::drop_newest,
                                   Overflow::fail};
