@@ -4,6 +4,7 @@
 #include <fluxmq/error.hpp>
 #include <fluxmq/subject.hpp>
 
+#include "../cancellation.hpp"
 #include "../drain.hpp"
 #include "../on_exit.hpp"
 
@@ -287,7 +288,7 @@ Task<DrainReport> InProc::Connection::drain(std::uint64_t id, std::chrono::milli
             targets.push_back(found->second);
     }
     const auto deadline = core_->options.clock->now() + timeout;
-    co_return co_await drained(std::move(targets), deadline);
+    co_return co_await cancellable(drained(std::move(targets), deadline));
 }
 
 Task<DrainReport> InProc::Connection::drain_all(std::chrono::milliseconds timeout) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "../cancellation.hpp"
 #include "connection.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -26,7 +27,7 @@ Task<> InProc::close() {
 
 Task<DrainReport> InProc::drain(std::chrono::milliseconds timeout) {
     const auto connection = connection_;
-    co_return co_await connection->drain_all(timeout);
+    co_return co_await cancellable(connection->drain_all(timeout));
 }
 
 void InProc::publish(std::string_view topic, const Payload& payload, const Headers& headers,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "../cancellation.hpp"
 #include "connection.hpp"
 
 #include <cstdlib>
@@ -9,11 +10,11 @@ Nats::Nats() : Nats{NatsOptions{}} {}
 Nats::Nats(NatsOptions options) : options_{std::move(options)}, impl_{std::make_shared<Impl>()} {}
 Nats::~Nats() { impl_->abandon(); }
 
-Task<> Nats::connect(std::string url) { return Impl::connect(impl_, std::move(url), options_); }
+Task<> Nats::connect(std::string url) { return cancellable(Impl::connect(impl_, std::move(url), options_)); }
 
 Task<> Nats::connect(std::string url, const NatsOptions& options) {
     options_ = options;
-    return Impl::connect(impl_, std::move(url), options_);
+    return cancellable(Impl::connect(impl_, std::move(url), options_));
 }
 
 Task<> Nats::connect() {
@@ -22,15 +23,17 @@ Task<> Nats::connect() {
         std::string urls;
         for (const auto& server : std::exchange(options.servers, {}))
             urls += (urls.empty() ? "" : ",") + server;
-        return Impl::connect(impl_, std::move(urls), options);
+        return cancellable(Impl::connect(impl_, std::move(urls), options));
     }
     const char* url = std::getenv("NATS_URL");
     return connect(url && *url ? url : "nats://localhost:4222");
 }
 
-Task<DrainReport> Nats::drain(std::chrono::milliseconds timeout) { return Impl::drain_all(impl_, timeout); }
+Task<DrainReport> Nats::drain(std::chrono::milliseconds timeout) {
+    return cancellable(Impl::drain_all(impl_, timeout));
+}
 
-Task<> Nats::close() { return Impl::close(impl_); }
+Task<> Nats::close() { return cancellable(Impl::close(impl_)); }
 
 void Nats::publish(std::string_view topic, const Payload& payload, const Headers& headers,
                    std::string_view reply) {

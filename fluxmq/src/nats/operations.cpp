@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fluxmq/subject.hpp>
 
+#include "../cancellation.hpp"
 #include "../drain.hpp"
 #include "../on_exit.hpp"
 #include "connection.hpp"
@@ -166,7 +167,7 @@ void Nats::Impl::unsubscribe(std::uint64_t id) noexcept {
 }
 
 Task<DrainReport> Nats::Impl::drain(std::uint64_t id, std::chrono::milliseconds timeout) {
-    return drain_one(shared_from_this(), id, timeout);
+    return cancellable(drain_one(shared_from_this(), id, timeout));
 }
 
 Task<DrainReport> Nats::Impl::drain_one(Self self, std::uint64_t id, std::chrono::milliseconds timeout) {

@@ -187,6 +187,22 @@ TEST_F(Drain, that_is_cancelled_unsubscribes_at_once) {
     EXPECT_EQ(mailbox->counters().received, 1u);
 }
 
+TEST_F(Drain, that_is_cancelled_between_two_waits_says_so_in_our_words) {
+    const auto first = subscribe("a");
+    const auto second = subscribe("b");
+    transport->publish("a", "x");
+    transport->publish("b", "x");
+    auto drain = [this]() -> Task<> { co_await transport->drain(); };
+    Cancellable task{loop, drain()};
+    loop.settle();
+    mailbox->pop_message();
+    mailbox->pop_message(); // the first reader has finished: the wait for it is over, but not resumed yet
+    task.cancel();
+    loop.settle();
+    EXPECT_EQ(task.failure(), errc::cancelled);
+    EXPECT_FALSE(transport->connected());
+}
+
 TEST_F(Drain, of_what_is_gone_already_is_complete) {
     Subscription none;
     EXPECT_TRUE(loop.run(none.drain()).complete());
