@@ -81,7 +81,7 @@ Violations judge(const Trace& trace, const Facts& facts) {
                 facts.publisher_breaks + facts.receiver_breaks);
     law.at_most("strands of order", trace.strands(),
                 1 + (facts.old_bytes_may_come ? facts.publisher_breaks : 0));
-    law.equal("messages missing in the calm", trace.missing(facts.calm, facts.published), 0);
+    law.equal("missing messages that no break explains", trace.missing(facts.calm, facts.published), 0);
     law.equal("arrived and missing", trace.count() + trace.missing(0, facts.published), facts.published);
     return law.take();
 }

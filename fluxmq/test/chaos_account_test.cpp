@@ -62,7 +62,7 @@ TEST(ChaosAccount, a_break_excuses_one_run_and_the_calm_none) {
     EXPECT_THAT(judge(trace_of({0, 1, 4, 5, 6, 7}), facts), IsEmpty());
     EXPECT_THAT(judge(trace_of({0, 2, 4, 5, 6, 7}), facts), ElementsAre(HasSubstr("at most 1")));
     EXPECT_THAT(judge(trace_of({0, 1, 2, 3, 4, 5, 6}), facts),
-                ElementsAre(HasSubstr("missing in the calm is 1")));
+                ElementsAre(HasSubstr("that no break explains is 1")));
     EXPECT_THAT(judge(trace_of({0, 2, 1, 3, 4, 5, 6, 7}), facts), ElementsAre(HasSubstr("strands")));
     auto old = facts;
     old.old_bytes_may_come = true;

@@ -120,7 +120,7 @@ std::string NatsCluster::missing_routes() const {
     for (const auto& [address, routes] : running)
         for (const auto& [peer, its] : running)
             if (routes.id.empty() || (peer != address && !routes.peers.contains(its.id)))
-                return "no route from " + address + " to " + peer;
+                return std::string{"no route from "}.append(address).append(" to ").append(peer);
     return {};
 }
 

@@ -230,9 +230,13 @@ private:
             connection.server = tcp_socket(SOCK_NONBLOCK);
             set_no_delay(connection.client);
             set_no_delay(connection.server);
-            // How it went is seen in forward().
-            (void)::connect(connection.server.get(), reinterpret_cast<const sockaddr*>(&target_),
-                            sizeof target_);
+            // How it goes on is seen in forward().
+            if (::connect(connection.server.get(), reinterpret_cast<const sockaddr*>(&target_),
+                          sizeof target_) != 0 &&
+                errno != EINPROGRESS) {
+                reset(connection);
+                connections_.pop_back();
+            }
         }
     }
 
