@@ -5,26 +5,23 @@
 #include <fluxmq/subject.hpp>
 
 #include "client.hpp"
+#include "driver.hpp"
 #include "tap.hpp"
 #include "world.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <optional>
-#include <stdexcept>
-#include <thread>
 #include <tuple>
 
 namespace fluxmq::chaos {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-using Time = std::chrono::steady_clock::time_point;
 
 Totals& Totals::operator+=(const Totals& other) {
     published += other.published;
@@ -47,15 +44,10 @@ Totals& Totals::operator+=(const Totals& other) {
 
 namespace {
 
-constexpr auto patience = 40s; // beyond it something hangs
+constexpr auto patience = Driver::patience;
 constexpr int request_loops = 8;
 constexpr Number last_words = 10;
 constexpr std::size_t watch_publisher = publishers - 1; // past the lanes
-
-// Something did not happen.
-struct Hang : std::runtime_error {
-    using runtime_error::runtime_error;
-};
 
 NatsOptions quick(std::size_t reconnect_buffer = std::size_t{8} << 20) {
     NatsOptions options;
@@ -88,19 +80,19 @@ struct Whole {
 class Run {
 public:
     explicit Run(const Schedule& schedule)
-        : schedule_{schedule}, several_{schedule.servers > 1}, world_{schedule},
-          loop_{[this] { io_.run(); }} {}
+        : schedule_{schedule}, several_{schedule.servers > 1}, world_{schedule}, driver_{[this] {
+              for (auto& client : clients_)
+                  client->sample();
+          }} {}
 
     ~Run() {
         for (auto& publisher : publishers_)
             publisher->stop();
-        io_.stop();
-        loop_.join();
         // Readers that still wait, after a failure, end while their loop is there.
-        for (auto& mailbox : mailboxes_)
-            mailbox->discard();
-        io_.restart();
-        io_.poll();
+        driver_.stop([this] {
+            for (auto& mailbox : mailboxes_)
+                mailbox->discard();
+        });
     }
 
     Outcome run() {
@@ -128,64 +120,11 @@ public:
 private:
     static void add(Violations& to, const Violations& from) { to.insert(to.end(), from.begin(), from.end()); }
 
-    // --- Waiting ---------------------------------------------------------------------------------------------
-
-    void pause_until(Time when) {
-        for (auto now = std::chrono::steady_clock::now(); now < when;
-             now = std::chrono::steady_clock::now()) {
-            std::this_thread::sleep_until(std::min(when, now + 5ms));
-            if (now < next_sample_)
-                continue;
-            next_sample_ = now + 5ms;
-            for (auto& client : clients_)
-                client->sample();
-        }
-    }
-
-    void await(const std::function<bool()>& condition, const std::string& what) {
-        const auto deadline = std::chrono::steady_clock::now() + patience;
-        while (!condition()) {
-            if (std::chrono::steady_clock::now() > deadline)
-                throw Hang{"hangs: waited in vain for " + what};
-            pause_until(std::chrono::steady_clock::now() + 1ms);
-        }
-    }
-
-    // Runs `task` on the loop and waits for its end.
-    void complete(Task<> task, const std::string& what) {
-        struct End {
-            std::atomic<bool> reached{false};
-            std::exception_ptr thrown;
-        };
-        const auto end = std::make_shared<End>();
-        boost::asio::co_spawn(io_, std::move(task), [end](std::exception_ptr thrown) {
-            end->thrown = thrown;
-            end->reached = true;
-        });
-        await([&] { return end->reached.load(); }, what);
-        if (end->thrown)
-            std::rethrow_exception(end->thrown);
-    }
-
-    // Starts an activity that ends when it sees that it shall.
-    void spawn(Task<> task, const std::string& what) {
-        ++running_;
-        boost::asio::co_spawn(io_, std::move(task), [this, what](std::exception_ptr thrown) {
-            try {
-                if (thrown)
-                    std::rethrow_exception(thrown);
-            } catch (const std::exception& error) {
-                clients_.front()->complain(what + " ended: " + error.what());
-            }
-            --running_;
-        });
-    }
-
     // --- Connections and subscriptions -----------------------------------------------------------------------
 
     Client& make_client(std::string name, const std::string& urls, NatsOptions options = quick()) {
         auto& client = *clients_.emplace_back(std::make_unique<Client>(std::move(name), std::move(options)));
-        complete(connect_one(client, urls), "the first connection of " + client.name());
+        driver_.complete(connect_one(client, urls), "the first connection of " + client.name());
         return client;
     }
 
@@ -223,7 +162,7 @@ private:
     // The mailbox of a connection, read by a coroutine that pauses after every eighth message until the calm.
     Mailbox& make_mailbox(milliseconds pause) {
         auto& mailbox = *mailboxes_.emplace_back(Mailbox::create());
-        spawn(read(mailbox, pause), "a reader");
+        driver_.spawn(read(mailbox, pause), "a reader");
         return mailbox;
     }
 
@@ -241,7 +180,8 @@ private:
 
     Whole& subscribe_whole(Client& client, std::string pattern, Mailbox& mailbox, MailboxLimits limits) {
         auto& whole = wholes_.emplace_back(&client, std::move(pattern), client.add_tap(mailbox, limits));
-        complete(subscribe_one(client, whole.pattern, whole.tap, {}, whole.subscription), "a subscription");
+        driver_.complete(subscribe_one(client, whole.pattern, whole.tap, {}, whole.subscription),
+                         "a subscription");
         return whole;
     }
 
@@ -268,21 +208,22 @@ private:
 
         for (std::size_t i = 0; i < 2; ++i) {
             group_[i] = receivers_[i]->add_tap(prompt, roomy());
-            complete(subscribe_one(*receivers_[i], "queued.>", group_[i], {.queue = "group"}, in_group_[i]),
-                     "a subscription");
+            driver_.complete(
+                subscribe_one(*receivers_[i], "queued.>", group_[i], {.queue = "group"}, in_group_[i]),
+                "a subscription");
         }
         echo_ = std::make_shared<Echo>(*answerer_);
-        complete(subscribe_one(*answerer_, "echo", echo_, {}, answering_), "a subscription");
+        driver_.complete(subscribe_one(*answerer_, "echo", echo_, {}, answering_), "a subscription");
     }
 
     // --- What goes on under load -----------------------------------------------------------------------------
 
     void load() {
-        spawn(beat(), "the beat");
+        driver_.spawn(beat(), "the beat");
         for (auto& publisher : publishers_)
             publisher->start();
         // Interest spreads over routes without an answer; on one server it is known.
-        await(
+        driver_.await(
             [&] {
                 return everywhere(
                     [&](const Whole& whole, std::size_t flow) { return whole.tap->has_any_from(flow, 0); });
@@ -292,10 +233,10 @@ private:
             for (std::size_t flow = 0; several_ && flow < flows; ++flow)
                 whole.first[flow] = whole.tap->trace(flow).first_from(0);
         for (int i = 0; i < request_loops; ++i)
-            spawn(ask(i), "a loop of requests");
+            driver_.spawn(ask(i), "a loop of requests");
         for (auto& publisher : publishers_)
-            spawn(flush_again_and_again(publisher->client()), "a loop of flushes");
-        spawn(change_subscriptions(make_mailbox(10ms)), "a loop of subscriptions");
+            driver_.spawn(flush_again_and_again(publisher->client()), "a loop of flushes");
+        driver_.spawn(change_subscriptions(make_mailbox(10ms)), "a loop of subscriptions");
     }
 
     Task<> beat() {
@@ -405,7 +346,7 @@ private:
         measure_gap(true);
         const auto start = std::chrono::steady_clock::now();
         for (const auto& step : steps) {
-            pause_until(start + step.at);
+            driver_.pause_until(start + step.at);
             if (several_ && step.begins && step.fault->kind == Fault::Kind::freeze)
                 measure_gap(false); // the rolling kill is over
             if (step.begins)
@@ -413,7 +354,7 @@ private:
             else
                 world_.end(*step.fault);
         }
-        pause_until(start + schedule_.length);
+        driver_.pause_until(start + schedule_.length);
         measure_gap(false);
     }
 
@@ -448,21 +389,21 @@ private:
             silences_before_calm_ = silences();
             for (std::size_t flow = 0; flow < flows; ++flow)
                 calm_from_[flow] = published(flow);
-            await(
+            driver_.await(
                 [&] {
                     return everywhere([&](const Whole& whole, std::size_t flow) {
                         return whole.tap->has_any_from(flow, calm_from_[flow]);
                     });
                 },
                 "a message of every flow at every subscription after the faults");
-            await([&] { return answered_in_calm_.load(); }, "an answer after the faults");
-            pause_until(std::chrono::steady_clock::now() + 100ms);
+            driver_.await([&] { return answered_in_calm_.load(); }, "an answer after the faults");
+            driver_.pause_until(std::chrono::steady_clock::now() + 100ms);
         } while (silences() != silences_before_calm_);
     }
 
     void confirm_all() {
         for (auto& client : clients_)
-            complete(confirm(*client), "a sound connection of " + client->name());
+            driver_.complete(confirm(*client), "a sound connection of " + client->name());
     }
 
     Number silences() const {
@@ -488,9 +429,10 @@ private:
         changing_ends_ = asking_ends_ = true;
         for (auto& publisher : publishers_)
             publisher->stop();
-        await([&] { return running_ == static_cast<int>(mailboxes_.size()); }, "all but the readers to end");
+        driver_.await([&] { return driver_.running() == static_cast<int>(mailboxes_.size()); },
+                      "all but the readers to end");
         confirm_all();
-        await(
+        driver_.await(
             [&] {
                 return everywhere([&](const Whole& whole, std::size_t flow) {
                     return whole.tap->has(flow, published(flow) - 1);
@@ -498,7 +440,7 @@ private:
             },
             "the last message of every flow at every subscription");
         confirm_all(); // and what belongs to no flow has come
-        await(
+        driver_.await(
             [&] {
                 return std::all_of(mailboxes_.begin(), mailboxes_.end(),
                                    [](const auto& mailbox) { return mailbox->counters().pending == 0; });
@@ -509,7 +451,7 @@ private:
     // --- The account -----------------------------------------------------------------------------------------
 
     Violations judge(Totals& totals) {
-        Violations violations;
+        auto violations = driver_.failures();
         for (std::size_t i = 0; i < clients_.size(); ++i) {
             auto& client = *clients_[i];
             add(violations, client.judge(may_be_late(client), 0));
@@ -626,15 +568,16 @@ private:
     void part() {
         world_.kill_all();
         for (auto& publisher : publishers_)
-            await([&] { return !publisher->client().nats().connected(); }, "a lost connection");
+            driver_.await([&] { return !publisher->client().nats().connected(); }, "a lost connection");
         for (auto& publisher : publishers_)
             for (Number i = 0; i < last_words; ++i)
                 publisher->publish_one(0);
         for (auto& client : clients_)
-            complete(client->nats().close(), "the end of " + client->name());
+            driver_.complete(client->nats().close(), "the end of " + client->name());
         for (auto& mailbox : mailboxes_)
             mailbox->close();
-        await([&] { return running_ == 0; }, "the end of " + std::to_string(running_) + " activities");
+        driver_.await([&] { return driver_.running() == 0; },
+                      "the end of " + std::to_string(driver_.running()) + " activities");
     }
 
     Violations judge_at_the_end(Totals& totals) {
@@ -652,7 +595,7 @@ private:
 
     std::string state() {
         std::string text = "  " + std::to_string(operations_) + " operations and " +
-                           std::to_string(running_) + " activities under way\n";
+                           std::to_string(driver_.running()) + " activities under way\n";
         for (auto& client : clients_)
             text += client->state();
         return text;
@@ -661,7 +604,6 @@ private:
     const Schedule& schedule_;
     const bool several_;
     World world_;
-    Time next_sample_{};
     std::vector<std::unique_ptr<Client>> clients_;
     std::vector<std::unique_ptr<Publisher>> publishers_;
     std::vector<Client*> receivers_;
@@ -691,15 +633,12 @@ private:
     std::atomic<Number> failed_in_calm_{0};
     std::atomic<std::uint64_t> beat_{0};
     std::atomic<int> operations_{0};
-    std::atomic<int> running_{0};
     std::atomic<std::uint64_t> asked_{0};
     std::atomic<std::uint64_t> answered_{0};
     std::atomic<std::uint64_t> failed_{0};
     std::atomic<std::uint64_t> late_answers_{0};
 
-    boost::asio::io_context io_{1};
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
-    std::thread loop_;
+    Driver driver_;
 };
 
 } // namespace
