@@ -51,6 +51,7 @@ constexpr std::size_t watch_publisher = publishers - 1; // past the lanes
 
 NatsOptions quick(std::size_t reconnect_buffer = std::size_t{8} << 20) {
     NatsOptions options;
+    options.randomize = false; // the schedule says who is where
     options.connect_timeout = 400ms;
     options.reconnect_time_wait = 60ms;
     options.reconnect_buffer_size = reconnect_buffer;
