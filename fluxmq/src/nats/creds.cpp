@@ -105,7 +105,8 @@ std::optional<std::chrono::system_clock::time_point> jwt_expiry(std::string_view
     if (failed || !value.is_object())
         return std::nullopt;
     const auto* expiry = value.get_object().if_contains("exp");
-    constexpr std::int64_t latest = 32'503'680'000; // the year 3000: later ones overflow the clock
+    using std::chrono::system_clock;
+    constexpr auto latest = std::chrono::floor<std::chrono::seconds>(system_clock::duration::max()).count();
     if (!expiry || !expiry->is_int64() || expiry->get_int64() <= 0 || expiry->get_int64() > latest)
         return std::nullopt;
     return std::chrono::system_clock::time_point{std::chrono::seconds{expiry->get_int64()}};
