@@ -6,6 +6,7 @@
     void fuzz_##target(std::string_view input);                                                              \
     TEST(FuzzReplay, target) { fluxmq::fuzz::replay(fuzz_##target, FLUXLIB_FUZZ_CORPUS "/" #target); }
 
+REPLAY(creds)
 REPLAY(header_block)
 REPLAY(info)
 REPLAY(json)
