@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 void link_close_cases();
 void link_content_cases();
 void link_delivery_cases();
+void link_drain_cases();
 void link_error_cases();
 void link_flow_cases();
 void link_order_cases();

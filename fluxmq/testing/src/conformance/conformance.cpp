@@ -82,6 +82,7 @@ std::vector<TransportKind> kinds_with(std::initializer_list<Capability> needs,
     link_close_cases();
     link_content_cases();
     link_delivery_cases();
+    link_drain_cases();
     link_error_cases();
     link_flow_cases();
     link_order_cases();
