@@ -49,8 +49,8 @@ bool occurs(const std::vector<std::string>& block, const std::vector<std::string
 
 TEST(readme, every_block_of_code_occurs_in_the_file_that_it_names) {
     const std::string from = "from ";
-    for (const std::string page :
-         {"README.md", "docs/architecture.md", "docs/protocol.md", "docs/testing.md"}) {
+    for (const std::string page : {"README.md", "docs/architecture.md", "docs/protocol.md",
+                                   "docs/reliability.md", "docs/testing.md"}) {
         for (const auto& block : blocks_of(read_file(page))) {
             const auto place = page + ":" + std::to_string(block.line_number);
             if (!block.comment.starts_with(from)) {
@@ -65,8 +65,8 @@ TEST(readme, every_block_of_code_occurs_in_the_file_that_it_names) {
 }
 
 TEST(readme, every_link_to_a_file_leads_to_one) {
-    for (const std::string page :
-         {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/protocol.md", "docs/testing.md"}) {
+    for (const std::string page : {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/protocol.md",
+                                   "docs/reliability.md", "docs/testing.md"}) {
         const auto folder = project_root() / std::filesystem::path{page}.parent_path();
         std::string text; // without the code
         bool code = false;

@@ -22,6 +22,9 @@ public:
 
     fluxmq::Task<> connect() override { return inner_.connect(); }
     fluxmq::Task<> close() override { return inner_.close(); }
+    fluxmq::Task<fluxmq::DrainReport> drain(std::chrono::milliseconds timeout) override {
+        return inner_.drain(timeout);
+    }
     void publish(std::string_view topic, const fluxmq::Payload& payload, const fluxmq::Headers& headers,
                  std::string_view reply) override {
         if (!headers.empty())

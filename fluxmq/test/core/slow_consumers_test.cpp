@@ -45,9 +45,9 @@ protected:
     }
 
     VirtualLoop loop;
+    std::vector<ConnectionEvent> events;
     std::unique_ptr<InProc> transport;
     std::shared_ptr<Mailbox> mailbox = Mailbox::create();
-    std::vector<ConnectionEvent> events;
 };
 
 TEST_F(SlowConsumer, is_told_with_the_topic_and_what_was_dropped_when_it_begins) {
@@ -146,6 +146,15 @@ TEST_F(SlowConsumer, that_blocks_or_is_not_started_drops_nothing_for_being_slow)
     publish(5);
     EXPECT_TRUE(events.empty());
     EXPECT_EQ(closed->counters().dropped.not_started, 5u);
+}
+
+TEST_F(SlowConsumer, raises_no_event_when_the_transport_goes_unclosed) {
+    const auto subscription = subscribe(inlet(1));
+    publish(2);
+    publish(2);
+    const auto before = events.size();
+    transport.reset();
+    EXPECT_EQ(events.size(), before);
 }
 
 TEST_F(SlowConsumer, delays_no_sibling) {
