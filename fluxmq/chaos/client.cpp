@@ -27,7 +27,10 @@ void Client::hear(const ConnectionEvent& event) {
         ++booked_.reconnects;
         break;
     case ConnectionState::error: wrong_.push_back("the server complains: " + event.detail); break;
+    case ConnectionState::lame_duck:
+    case ConnectionState::insecure: wrong_.push_back("unheard of here: " + event.detail); break;
     case ConnectionState::connected:
+    case ConnectionState::slow_consumer: // the account has what was dropped
     case ConnectionState::closed: break;
     }
 }
