@@ -102,6 +102,44 @@ TEST_F(NatsOutbox, takes_no_frame_of_the_connection_while_there_is_none) {
     EXPECT_EQ(write_all(), "");
 }
 
+TEST_F(NatsOutbox, holds_what_is_published_behind_its_last_frames_for_the_next_connection) {
+    connect();
+    publish("a");
+    OutBuffer last;
+    last.append("PING\r\n");
+    outbox.hold(std::move(last));
+    publish("b");
+    EXPECT_FALSE(outbox.control([](OutBuffer& out) { append_ping(out); }));
+    EXPECT_EQ(write_all(), "PUB a 1\r\nx\r\nPING\r\n");
+    EXPECT_EQ(counters().pending, 1u);
+    outbox.disconnected();
+    connect("SUB c 2\r\n");
+    EXPECT_EQ(write_all(), "SUB c 2\r\nPUB b 1\r\nx\r\n");
+    EXPECT_EQ(counters().pending, 0u);
+}
+
+TEST_F(NatsOutbox, keeps_the_order_when_it_breaks_while_it_holds) {
+    connect();
+    publish("a");
+    OutBuffer last;
+    last.append("PING\r\n");
+    outbox.hold(std::move(last));
+    publish("b");
+    outbox.disconnected(); // before anything was written
+    publish("c");
+    connect();
+    EXPECT_EQ(write_all(), "PUB a 1\r\nx\r\nPUB b 1\r\nx\r\nPUB c 1\r\nx\r\n");
+}
+
+TEST_F(NatsOutbox, gives_up_what_it_holds_when_it_is_closed) {
+    connect();
+    outbox.hold({});
+    publish("a");
+    outbox.close("the end");
+    EXPECT_EQ(counters().lost, 1u);
+    EXPECT_EQ(counters().pending, 0u);
+}
+
 TEST_F(NatsOutbox, is_bounded_while_connected_and_while_not) {
     connect();
     const std::string body(400, 'x');

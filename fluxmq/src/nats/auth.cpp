@@ -73,15 +73,32 @@ Credentials gather(const NatsOptions& options, const Server& server) {
     return all;
 }
 
+// As a JSON string. A serializer of JSON would leave copies of it behind.
+void append_quoted(Secret& to, std::string_view text) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    to.append("\"");
+    for (const char& c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20) {
+            const char escaped[] = {'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]};
+            to.append({escaped, sizeof escaped});
+        } else {
+            if (c == '"' || c == '\\')
+                to.append("\\");
+            to.append({&c, 1});
+        }
+    }
+    to.append("\"");
+}
+
 // Adds a member to an object that is not empty and not closed yet.
 void put(Secret& object, std::string_view name, std::string_view value) {
     if (value.empty())
         return;
-    object.append(",\"");
-    object.append(name);
-    object.append("\":");
-    const Secret quoted{json::serialize(json::string_view{value.data(), value.size()})};
-    object.append(quoted.view());
+    object.append(",");
+    append_quoted(object, name);
+    object.append(":");
+    append_quoted(object, value);
 }
 
 std::string expiry_hint(std::string_view jwt) {
