@@ -283,6 +283,24 @@ TEST_F(NatsScripted, two_who_connect_share_one_connection) {
         io);
 }
 
+TEST_F(NatsScripted, headers_are_refused_where_the_server_does_not_take_them) {
+    run(
+        [&]() -> Task<> {
+            auto connecting = beside(nats->connect(peer.url()));
+            co_await peer.accept();
+            co_await peer.send("INFO {\"headers\":false}\r\n");
+            EXPECT_NE((co_await peer.expect("CONNECT ")).find("\"headers\":false"), std::string::npos);
+            co_await peer.expect("PING");
+            co_await peer.send("PONG\r\n");
+            EXPECT_FALSE(co_await connecting.end());
+            const Headers headers{{"a", "b"}};
+            EXPECT_EQ(kind_thrown_by([&] { nats->publish("t", "x", headers); }), errc::invalid_header);
+            nats->publish("t", "x");
+            EXPECT_EQ(co_await next_line(), "PUB t 1");
+        },
+        io);
+}
+
 TEST_F(NatsScripted, answers_pings) {
     run(
         [&]() -> Task<> {

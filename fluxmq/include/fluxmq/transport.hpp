@@ -125,7 +125,8 @@ public:
     virtual Task<DrainReport> drain(std::chrono::milliseconds timeout = default_drain_timeout) = 0;
 
     /// Hands a message over for sending and returns; never waits. One publisher's messages to one topic
-    /// arrive in order. Throws Error: invalid_topic, payload_too_large, buffer_full, not_connected, closed.
+    /// arrive in order. Throws Error: invalid_topic, invalid_header, payload_too_large, buffer_full, not_connected,
+    /// closed.
     virtual void publish(std::string_view topic, const Payload& payload, const Headers& headers = {},
                          std::string_view reply = {}) = 0;
 

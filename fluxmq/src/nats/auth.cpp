@@ -11,10 +11,6 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/chrono.h>
 
-#ifndef FLUXMQ_VERSION
-#define FLUXMQ_VERSION "0.1.0"
-#endif
-
 namespace fluxmq::nats {
 
 namespace json = boost::json;

@@ -54,7 +54,7 @@ void Nats::Impl::established(Session& session) {
     const bool first = phase_ == Phase::connecting;
     session.pings_out = 0;
     session.lost_reason.clear();
-    max_payload_ = session.link->info.max_payload;
+    heed(session.link->info);
     {
         const std::lock_guard lock{server_mutex_};
         server_ = address;
@@ -79,6 +79,12 @@ void Nats::Impl::established(Session& session) {
     emit(first ? ConnectionState::connected : ConnectionState::reconnected, address);
     connecting_.finish_all();
     discover(session);
+}
+
+// What publish() must know of the server.
+void Nats::Impl::heed(const nats::ServerInfo& info) {
+    max_payload_ = info.max_payload;
+    takes_headers_ = info.headers;
 }
 
 void Nats::Impl::lost(Session& session, const std::string& why) {

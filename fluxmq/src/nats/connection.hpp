@@ -73,6 +73,7 @@ private:
     static Task<> live(std::unique_ptr<Session> session);
     Task<> run(Session& session);
     void established(Session& session);
+    void heed(const nats::ServerInfo& info);
     void lost(Session& session, const std::string& why);
     void shut(const std::string& why);
     void ended() noexcept;
@@ -129,6 +130,7 @@ private:
     std::optional<Error> first_failure_; // of connect()
 
     std::atomic<std::size_t> max_payload_{std::size_t{1} << 20};
+    std::atomic<bool> takes_headers_{true}; // as the last server says
     std::atomic<std::uint64_t> received_{0};
     std::atomic<std::uint64_t> received_bytes_{0};
     std::atomic<std::uint64_t> rejected_{0};

@@ -249,6 +249,8 @@ void Nats::Impl::publish(std::string_view topic, std::string_view payload, const
                         std::to_string(size) + " bytes" + (headers.empty() ? "" : " with headers") +
                             ", the server takes " + std::to_string(max_payload()),
                         std::string{topic}};
+        if (!headers.empty() && !takes_headers_.load(std::memory_order_relaxed))
+            throw Error{errc::invalid_header, "the server does not take headers", std::string{topic}};
         outbox_.publish(topic, reply, headers, payload);
     } catch (...) {
         ++rejected_;

@@ -112,7 +112,7 @@ Nats::Impl::Progress Nats::Impl::handle(Session& session, const Frame& frame) {
     case Frame::Kind::info:
         try {
             session.link->info = nats::parse_info(frame.text);
-            max_payload_ = session.link->info.max_payload;
+            heed(session.link->info);
             discover(session);
             return {};
         } catch (const Error& error) {
