@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Secure connections: credentials, TLS, what a refusal looks like, and an end at which nothing is lost.
 //
-//   ./09_secure_connection                                  starts servers of its own
-//   NATS_URL=tls://host NATS_FOLDER=/etc/nats ./09_secure_connection   uses yours
+//   ./09_secure_connection                                             on servers of its own
+//   NATS_URL=tls://host NATS_FOLDER=/etc/nats ./09_secure_connection   on yours, with the files named below
 #include <fluxlib/queue.hpp>
 #include <fluxlib/task.hpp>
 #include <fluxmq/nats.hpp>
@@ -67,8 +67,10 @@ fluxlib::Task<> drain() {
 fluxlib::Task<> app() {
     const char* url = std::getenv("NATS_URL");
     const char* folder = std::getenv("NATS_FOLDER");
-    if (url && folder)
+    if (url && folder) {
         co_await try_out(url, secured(folder));
+        co_return;
+    }
     co_await be_refused();
     co_await drain();
 }

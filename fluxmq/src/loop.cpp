@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "loop.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/execution_context.hpp>
 
 #include <vector>
@@ -36,6 +38,11 @@ private:
     std::vector<std::weak_ptr<Loop>> loops_;
 };
 
+Task<> sleep_then(std::shared_ptr<Clock> clock, Clock::time_point when, std::function<void()> function) {
+    co_await clock->sleep_until(when);
+    function();
+}
+
 } // namespace
 
 std::shared_ptr<Loop> Loop::of(const asio::any_io_executor& executor) {
@@ -44,6 +51,16 @@ std::shared_ptr<Loop> Loop::of(const asio::any_io_executor& executor) {
     asio::use_service<Ending>(context).detach_at_end(loop);
     loop->attach(executor);
     return loop;
+}
+
+void Loop::call_at(std::shared_ptr<Clock> clock, Clock::time_point when, std::function<void()> function) {
+    if (when <= clock->now()) {
+        post(std::move(function));
+        return;
+    }
+    const std::lock_guard lock{mutex_};
+    if (executor_)
+        asio::co_spawn(*executor_, sleep_then(std::move(clock), when, std::move(function)), asio::detached);
 }
 
 } // namespace fluxmq

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <fluxmq/clock.hpp>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/post.hpp>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,6 +42,10 @@ public:
             return false;
         }
     }
+
+    /// Runs `function` on the loop when it is `when`, as post() does when that is past. What waits keeps the loop
+    /// running for so long.
+    void call_at(std::shared_ptr<Clock> clock, Clock::time_point when, std::function<void()> function);
 
 private:
     std::mutex mutex_;

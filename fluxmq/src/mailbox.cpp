@@ -251,18 +251,18 @@ std::optional<Mailbox::Delivery> Mailbox::pop_message() {
 Task<bool> Mailbox::wait() {
     for (;;) {
         Calls calls;
-        bool waits = false;
+        bool ready = false;
+        bool closed = false;
         {
             const std::lock_guard lock{state_->mutex};
             state_->reader_is_back(calls);
-            if (!state_->empty())
-                co_return true;
-            waits = !state_->closed;
-            state_->reader_waits = waits;
+            ready = !state_->empty();
+            closed = state_->closed;
+            state_->reader_waits = !ready && !closed;
         }
         call_all(calls);
-        if (!waits)
-            co_return false;
+        if (ready || closed)
+            co_return ready;
         co_await state_->wakeup.wait();
     }
 }

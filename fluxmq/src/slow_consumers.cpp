@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "slow_consumers.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,40 +15,31 @@ constexpr std::chrono::seconds pause_between_events{1};
 } // namespace
 
 // One receiver under observation.
-class SlowConsumers::Watch : public std::enable_shared_from_this<Watch> {
+class SlowConsumers::Watch {
 public:
-    Watch(std::shared_ptr<Receiver> receiver, std::string_view topic)
+    Watch(const std::shared_ptr<Receiver>& receiver, std::string_view topic)
         : receiver_{receiver}, topic_{topic}, before_{receiver->overflowed()} {}
 
-    // It has dropped something at `now`: whether that is worth an event, and whether it begins to.
-    std::pair<bool, bool> overflowed(Clock::time_point now) {
+    // It has dropped something: when to tell, unless that is settled already.
+    std::optional<Clock::time_point> overflowed(Clock::time_point now) {
         const std::lock_guard lock{mutex_};
-        const bool begins = !std::exchange(full_, true);
-        const bool due = !last_ || now - *last_ >= pause_between_events;
-        if (due)
-            last_ = now;
-        tells_end_ = due || (tells_end_ && !begins);
-        return {due, begins};
-    }
-
-    // It has room again: whether that is worth an event. One that is full again and again within a second is not
-    // worth two each time.
-    bool has_room() {
-        const std::lock_guard lock{mutex_};
-        full_ = false;
-        return std::exchange(tells_end_, false);
+        if (std::exchange(scheduled_, true))
+            return std::nullopt;
+        return last_ ? std::max(now, *last_ + pause_between_events) : now;
     }
 
     // What was dropped since the last event.
-    std::optional<ConnectionEvent> take() {
+    std::optional<ConnectionEvent> take(Clock::time_point now) {
         const auto receiver = receiver_.lock();
         const std::lock_guard lock{mutex_};
+        scheduled_ = false;
         if (!receiver && !final_)
             return std::nullopt;
         const auto total = (final_ ? *final_ : receiver->overflowed()) - before_;
         const auto dropped = total - std::exchange(reported_, total);
         if (dropped == 0)
             return std::nullopt;
+        last_ = now;
         auto detail = "the receiver of '" + topic_ + "' is full: " + std::to_string(dropped) +
                       " messages dropped, " + std::to_string(total) + " in all";
         return ConnectionEvent{ConnectionState::slow_consumer, std::move(detail), topic_, dropped, total};
@@ -59,16 +51,13 @@ public:
         final_ = overflowed;
     }
 
-    std::shared_ptr<Receiver> receiver() const { return receiver_.lock(); }
-
 private:
     const std::weak_ptr<Receiver> receiver_;
     const std::string topic_;
     const std::uint64_t before_; // dropped before the watch began
 
-    std::mutex mutex_; // guards what follows
-    bool full_ = false;
-    bool tells_end_ = false;                // there was an event since it is full
+    std::mutex mutex_;                      // guards what follows
+    bool scheduled_ = false;                // it will be told
     std::optional<Clock::time_point> last_; // event
     std::uint64_t reported_ = 0;
     std::optional<std::uint64_t> final_; // what it had dropped in the end
@@ -84,31 +73,18 @@ std::shared_ptr<Receiver> SlowConsumers::watch(std::shared_ptr<Receiver> receive
 }
 
 void SlowConsumers::begin(const std::shared_ptr<Receiver>& receiver, std::string_view topic) {
-    std::weak_ptr<Watch> watch;
-    {
-        const std::lock_guard lock{mutex_};
-        auto& watched = watched_[receiver.get()];
-        if (++watched.subscriptions > 1)
-            return;
-        watched.watch = std::make_shared<Watch>(receiver, topic);
-        watch = watched.watch;
-    }
-    receiver->on_overflow([self = weak_from_this(), watch] {
+    const std::lock_guard lock{mutex_};
+    auto& watched = watched_[receiver.get()];
+    if (++watched.subscriptions > 1)
+        return;
+    watched.watch = std::make_shared<Watch>(receiver, topic);
+    receiver->on_overflow([self = weak_from_this(), weak = std::weak_ptr{watched.watch}] {
         const auto all = self.lock();
-        const auto one = watch.lock();
-        const auto slow = one ? one->receiver() : nullptr;
-        if (!all || !slow)
+        const auto watch = weak.lock();
+        if (!all || !watch)
             return;
-        const auto [due, begins] = one->overflowed(all->clock_->now());
-        if (due)
-            all->report_soon(one);
-        if (begins)
-            slow->when_ready([self, watch] {
-                const auto all = self.lock();
-                const auto one = watch.lock();
-                if (all && one && one->has_room())
-                    all->report_soon(one);
-            });
+        if (const auto when = watch->overflowed(all->clock_->now()))
+            all->report_at(*when, watch);
     });
 }
 
@@ -121,11 +97,11 @@ void SlowConsumers::end(Receiver& receiver) {
             return;
         last = std::move(found->second.watch);
         watched_.erase(found);
+        receiver.on_overflow({});
+        last->end(receiver.overflowed());
         ended_.push_back(last);
     }
-    receiver.on_overflow({});
-    last->end(receiver.overflowed());
-    report_soon(last);
+    report_at(clock_->now(), last);
 }
 
 void SlowConsumers::stop() {
@@ -142,11 +118,11 @@ void SlowConsumers::stop() {
         report(one.watch);
 }
 
-void SlowConsumers::report_soon(const std::shared_ptr<Watch>& watch) {
-    post_([self = weak_from_this(), weak = std::weak_ptr{watch}] {
+void SlowConsumers::report_at(Clock::time_point when, const std::shared_ptr<Watch>& watch) {
+    schedule_(when, [self = weak_from_this(), weak = std::weak_ptr{watch}] {
         const auto all = self.lock();
-        if (const auto watch = weak.lock(); all && watch)
-            all->report(watch);
+        if (const auto still = weak.lock(); all && still)
+            all->report(still);
     });
 }
 
@@ -155,7 +131,7 @@ void SlowConsumers::report(const std::shared_ptr<Watch>& watch) {
         const std::lock_guard lock{mutex_};
         std::erase(ended_, watch);
     }
-    if (const auto event = watch->take())
+    if (const auto event = watch->take(clock_->now()))
         emit_(*event);
 }
 

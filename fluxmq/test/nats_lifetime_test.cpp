@@ -148,10 +148,12 @@ private:
         options.connect_timeout = std::chrono::milliseconds{chance(10) ? 1 : 5000};
         options.retry_on_failed_connect = chance(30);
         options.max_reconnect_attempts = static_cast<int>(pick(3));
-        options.tls.ca_file = servers_.authority.certificate();
         switch (pick(10)) {
         case 0: options.servers = {"nats://127.0.0.1:1"}; break;
-        case 1: options.servers = {"tls://" + servers_.secure.address()}; break;
+        case 1:
+            options.servers = {"tls://" + servers_.secure.address()};
+            options.tls.ca_file = servers_.authority.certificate();
+            break;
         case 2: options.servers = {servers_.locked.url("wrong")}; break;
         case 3: options.servers = {"nats://127.0.0.1:1", servers_.plain.url()}; break;
         default: options.servers = {servers_.plain.url()}; break;

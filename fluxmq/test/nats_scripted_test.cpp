@@ -435,6 +435,7 @@ TEST_F(NatsScripted, gives_up_after_the_allowed_rounds) {
 TEST_F(NatsScripted, gives_up_when_the_credentials_are_refused_twice) {
     run(
         [&]() -> Task<> {
+            replace(with_clock({.reconnect_time_wait = 100ms}));
             co_await connect();
             const auto refuse = [&]() -> Task<> {
                 for (int i = 0; i < 2; ++i) {

@@ -77,6 +77,15 @@ TEST(NatsServerPool, forgets_what_the_cluster_does_not_tell_any_more_but_never_w
     EXPECT_EQ(round(pool), (Addresses{"b:4222", "d:1", "f:1", "a:4222"})) << "the present server stays";
 }
 
+TEST(NatsServerPool, what_was_secure_once_stays_so_and_so_does_what_it_tells_of) {
+    ServerPool pool{parse_servers("a.example")};
+    const auto a = pool.next();
+    pool.accepted(a, true); // the server demanded it
+    pool.discovered({"b.example:1"}, a);
+    EXPECT_TRUE(pool.next().tls);
+    EXPECT_TRUE(pool.next().tls);
+}
+
 TEST(NatsServerPool, removing_a_server_keeps_the_turn) {
     ServerPool pool{parse_servers("a,b,c")};
     const auto a = pool.next();
@@ -89,7 +98,7 @@ TEST(NatsServerPool, a_server_that_refuses_twice_in_a_row_is_taken_out) {
     ServerPool pool{parse_servers("a")};
     const auto a = pool.next();
     pool.refused(a);
-    pool.accepted(a);
+    pool.accepted(a, false);
     pool.refused(a);
     EXPECT_FALSE(pool.empty());
     pool.refused(a);

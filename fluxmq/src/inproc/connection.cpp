@@ -63,14 +63,17 @@ void InProc::Connection::connect(const boost::asio::any_io_executor& executor) {
         const auto loop = Loop::of(executor);
         loop_ = loop;
         slow_ = std::make_shared<SlowConsumers>(
-            core_->options.clock, [loop](std::function<void()> function) { loop->post(std::move(function)); },
+            core_->options.clock,
+            [loop, clock = core_->options.clock](Clock::time_point when, std::function<void()> function) {
+                loop->call_at(clock, when, std::move(function));
+            },
             [weak = weak_from_this()](const ConnectionEvent& event) {
                 if (const auto self = weak.lock())
-                    self->emit(event);
+                    self->events_.emit(event);
             });
         state_ = State::connected;
     }
-    emit({ConnectionState::connected, "embedded bus"});
+    events_.emit({ConnectionState::connected, "embedded bus"});
 }
 
 void InProc::Connection::close() noexcept {
@@ -99,8 +102,13 @@ void InProc::Connection::close() noexcept {
     requests_->fail_all(Error{errc::closed, "the transport was closed"});
     if (slow)
         slow->stop();
-    emit({ConnectionState::closed, draining_ ? "drained" : "closed by the application"});
-    on_event({});
+    events_.emit({ConnectionState::closed, draining_ ? "drained" : "closed by the application"});
+    events_.clear();
+}
+
+void InProc::Connection::abandon() noexcept {
+    events_.clear();
+    close();
 }
 
 void InProc::Connection::check_open(std::string_view topic) const {
@@ -293,11 +301,14 @@ Task<DrainReport> InProc::Connection::drain(std::uint64_t id, std::chrono::milli
 
 Task<DrainReport> InProc::Connection::drain_all(std::chrono::milliseconds timeout) {
     const auto self = shared_from_this();
-    const OnExit closed{[&] { self->close(); }};
+    const bool first = !draining_.exchange(true); // another one waits too, but leaves the end to it
+    const OnExit closed{[&] {
+        if (first)
+            self->close();
+    }};
     std::vector<std::shared_ptr<Target>> targets;
     {
         const std::lock_guard lock{mutex_};
-        draining_ = true;
         for (const auto& [id, target] : targets_)
             if (target->pattern() != requests_->inbox()) // readers may wait for answers
                 targets.push_back(target);
@@ -410,21 +421,6 @@ Task<> InProc::Connection::flush(std::chrono::milliseconds timeout) {
     if (expired)
         throw Error{errc::timeout, std::to_string(waiting_.load()) + " messages still wait for room after " +
                                        std::to_string(timeout.count()) + " ms"};
-}
-
-void InProc::Connection::on_event(std::function<void(const ConnectionEvent&)> handler) {
-    const std::lock_guard lock{mutex_};
-    event_handler_ = std::move(handler);
-}
-
-void InProc::Connection::emit(const ConnectionEvent& event) {
-    std::function<void(const ConnectionEvent&)> handler;
-    {
-        const std::lock_guard lock{mutex_};
-        handler = event_handler_;
-    }
-    if (handler)
-        handler(event);
 }
 
 TransportCounters InProc::Connection::counters() const {

@@ -3,6 +3,7 @@
 
 #include <fluxmq/wakeup.hpp>
 
+#include "../events.hpp"
 #include "../loop.hpp"
 #include "../request_table.hpp"
 #include "../slow_consumers.hpp"
@@ -37,7 +38,9 @@ public:
                           Headers headers);
     Task<> flush(std::chrono::milliseconds timeout);
 
-    void on_event(std::function<void(const ConnectionEvent&)> handler);
+    void on_event(std::function<void(const ConnectionEvent&)> handler) { events_.set(std::move(handler)); }
+    /// The handle goes: what its handler refers to may be going, too.
+    void abandon() noexcept;
     TransportCounters counters() const;
 
 private:
@@ -65,12 +68,12 @@ private:
     bool leave_flushers(const std::shared_ptr<Wakeup>& wakeup) noexcept;
     std::uint64_t oldest_waiting() const noexcept;
     void open_inbox();
-    void emit(const ConnectionEvent& event);
     Task<DrainReport> drained(std::vector<std::shared_ptr<Target>> targets, Clock::time_point deadline);
 
     const std::shared_ptr<InProcBus::Core> core_;
     const std::shared_ptr<RequestTable> requests_;
     const std::shared_ptr<inproc::Received> received_ = std::make_shared<inproc::Received>();
+    Events events_;
     std::atomic<State> state_{State::fresh};
     std::atomic<bool> draining_{false};
 
@@ -85,7 +88,6 @@ private:
     };
     std::vector<Flusher> flushers_;
     Subscription inbox_;
-    std::function<void(const ConnectionEvent&)> event_handler_;
     std::shared_ptr<Loop> loop_; // of connect()
     std::shared_ptr<SlowConsumers> slow_;
 

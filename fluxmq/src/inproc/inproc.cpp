@@ -10,10 +10,7 @@ InProc::InProc() : InProc{std::make_shared<InProcBus>()} {}
 InProc::InProc(std::shared_ptr<InProcBus> bus)
     : bus_{std::move(bus)}, connection_{std::make_shared<Connection>(bus_->core_)} {}
 
-InProc::~InProc() {
-    connection_->on_event({}); // what it refers to may be going, too
-    connection_->close();
-}
+InProc::~InProc() { connection_->abandon(); }
 
 // The coroutines hold the connection, so that the transport may go away while they wait.
 

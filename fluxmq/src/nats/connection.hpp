@@ -3,9 +3,9 @@
 
 #include <fluxmq/nats.hpp>
 
+#include "../events.hpp"
 #include "../loop.hpp"
 #include "../slow_consumers.hpp"
-#include "events.hpp"
 #include "outbox.hpp"
 #include "pings.hpp"
 #include "requests.hpp"
@@ -49,7 +49,7 @@ public:
     void publish(std::string_view topic, std::string_view payload, const Headers& headers,
                  std::string_view reply);
     void unsubscribe(std::uint64_t id) noexcept override;
-    void on_event(nats::Events::Handler handler) { events_.set(std::move(handler)); }
+    void on_event(Events::Handler handler) { events_.set(std::move(handler)); }
     bool connected() const noexcept { return phase_ == Phase::connected; }
     std::size_t max_payload() const noexcept { return max_payload_.load(std::memory_order_relaxed); }
     TransportCounters counters() const;
@@ -84,6 +84,7 @@ private:
     Task<bool> reopen(Session& session);
     Task<std::optional<Error>> try_all(Session& session);
     Task<std::optional<Error>> try_one(Session& session, nats::Server server);
+    void judge(Session& session, const nats::Link& link, const std::optional<Error>& failure);
     void discover(Session& session);
     void move_soon(Session& session);
     static Task<> move(Self self, std::shared_ptr<nats::Link> from);
@@ -114,11 +115,12 @@ private:
     std::atomic<Phase> phase_{Phase::idle};
     bool closing_ = false;
     bool draining_ = false;
+    DrainReport drain_report_; // once it has ended
     Session* session_ = nullptr;
     std::minstd_rand random_;
 
     Loop loop_;
-    nats::Events events_;
+    Events events_;
     std::shared_ptr<SlowConsumers> slow_; // from the first connect() on
     nats::Outbox outbox_;
     nats::Subscriptions subscriptions_;

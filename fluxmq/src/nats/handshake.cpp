@@ -59,6 +59,9 @@ private:
         const auto& known = link_.server.tls_name.empty() ? link_.server.host : link_.server.tls_name;
         const auto& name = wanted.empty() ? known : wanted;
         const auto problem = co_await link_.stream.secure(options_.tls, name);
+        if (problem && options_.tls.handshake_first)
+            co_return failure(*problem + "; does the server begin with TLS, as handshake_first says?",
+                              errc::tls_failed);
         if (problem)
             co_return failure(*problem, errc::tls_failed);
         co_return std::nullopt;
@@ -79,7 +82,7 @@ private:
             co_return failure(error.detail(), error.kind());
         }
         link_.in.consume(frame.size);
-        const bool wanted = link_.server.tls || options_.tls.required;
+        const bool wanted = link_.server.tls || options_.tls.wanted();
         if (link_.stream.secured() || !(wanted || link_.info.tls_required))
             co_return std::nullopt;
         if (!link_.info.tls_required && !link_.info.tls_available)
@@ -91,6 +94,8 @@ private:
     }
 
     Task<Failure> introduce() {
+        if (link_.abandoned)
+            co_return failure("given up", errc::closed);
         std::optional<Hello> hello;
         try {
             hello = make_hello(options_, link_.server, link_.info, link_.stream.secured());
@@ -173,7 +178,7 @@ Task<Failure> open(std::shared_ptr<Link> link, const NatsOptions& options) {
         failure = error;
     }
     if (link->abandoned)
-        failure.emplace(errc::closed, "the connection was closed while it was made");
+        failure.emplace(errc::closed, link->server.address() + ": given up before it was connected");
     else if (failure && timed_out)
         failure.emplace(errc::connect_timeout,
                         link->server.address() +

@@ -11,12 +11,8 @@ namespace fluxmq::nats {
 
 /// What a server says about itself in INFO, as far as it is used here.
 struct ServerInfo {
-    std::string server_id = {};
-    std::string server_name = {};
-    std::string version = {};
     std::size_t max_payload = std::size_t{1} << 20;
     bool headers = false;
-    bool auth_required = false;
     bool tls_required = false;
     bool tls_available = false;
     bool lame_duck = false;                     ///< it will go soon

@@ -60,14 +60,16 @@ Task<> Nats::Impl::connect(Self self, std::string url, NatsOptions options) {
 void Nats::Impl::start(const asio::any_io_executor& executor, std::vector<nats::Server> servers,
                        NatsOptions options) {
     options_ = std::move(options);
+    if (options_.credentials)
+        options_.credentials = [this, ask = std::move(options_.credentials)] { return events_.call(ask); };
     outbox_.set_limits(options_.write_buffer_size, options_.reconnect_buffer_size);
     requests_.use(options_.clock, executor);
     if (!slow_)
         slow_ = std::make_shared<SlowConsumers>(
             options_.clock,
-            [weak = weak_from_this()](std::function<void()> function) {
+            [weak = weak_from_this()](Clock::time_point when, std::function<void()> function) {
                 if (const auto self = weak.lock())
-                    self->loop_.post(std::move(function));
+                    self->loop_.call_at(self->options_.clock, when, std::move(function));
             },
             [weak = weak_from_this()](const ConnectionEvent& event) {
                 if (const auto self = weak.lock())
@@ -180,7 +182,11 @@ Task<DrainReport> Nats::Impl::drain_one(Self self, std::uint64_t id, std::chrono
 }
 
 Task<DrainReport> Nats::Impl::drain_all(Self self, std::chrono::milliseconds timeout) {
-    self->draining_ = true;
+    if (std::exchange(self->draining_, true)) { // another one has begun, and ends it
+        while (self->session_)
+            co_await session_end(self);
+        co_return self->drain_report_;
+    }
     const OnExit shut{[&] { self->shut("drained"); }};
     auto subscriptions = self->subscriptions_.drain(0, [&](std::uint64_t sid) {
         self->outbox_.control([&](nats::OutBuffer& out) { nats::append_unsubscribe(out, sid); });
@@ -200,6 +206,7 @@ Task<DrainReport> Nats::Impl::drain_all(Self self, std::chrono::milliseconds tim
         report.confirmed = false;
     }
     report.unsent = self->counters().pending;
+    self->drain_report_ = report;
     self->shut("drained");
     while (self->session_)
         co_await session_end(self);

@@ -50,10 +50,12 @@ void ServerPool::shuffle(std::minstd_rand& random, const Server* last) {
 bool ServerPool::discovered(const std::vector<std::string>& addresses, const Server& teller) {
     if (addresses.empty()) // no cluster, or one that tells nothing
         return false;
+    const auto known = find(teller);
+    const auto source = known == entries_.end() ? teller : known->server;
     std::vector<Server> told;
     for (const auto& address : addresses) {
         try {
-            told.push_back(related(address, teller));
+            told.push_back(related(address, source));
         } catch (const Error&) { // NOLINT(bugprone-empty-catch)
             // The others are still good.
         }
@@ -82,9 +84,12 @@ void ServerPool::refused(const Server& server) {
         remove(entry);
 }
 
-void ServerPool::accepted(const Server& server) noexcept {
-    if (const auto entry = find(server); entry != entries_.end())
-        entry->refusals = 0;
+void ServerPool::accepted(const Server& server, bool secured) noexcept {
+    const auto entry = find(server);
+    if (entry == entries_.end())
+        return;
+    entry->refusals = 0;
+    entry->server.tls = entry->server.tls || secured;
 }
 
 std::vector<ServerPool::Entry>::iterator ServerPool::find(const Server& server) noexcept {

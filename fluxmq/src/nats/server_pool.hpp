@@ -25,16 +25,16 @@ public:
     /// The order becomes a random one, with `last` at its end where one is given.
     void shuffle(std::minstd_rand& random, const Server* last = nullptr);
 
-    /// What a server tells of its cluster, as `host:port`: new ones are added behind the others, with `teller`'s
-    /// TLS and credentials; of those that were told earlier, the ones that are missing now go, but for `teller`.
+    /// What a server tells of its cluster, as `host:port`: new ones are added behind the others, with the
+    /// TLS and the credentials of `teller`; of those that were told earlier, the ones that are missing now go, but for `teller`.
     /// An address that cannot be read is passed over. Whether there are new ones.
     bool discovered(const std::vector<std::string>& addresses, const Server& teller);
 
     /// `server` refused our credentials. The second time in a row it is taken out: a server that does not know us
     /// will not know us later.
     void refused(const Server& server);
-    /// `server` accepted us.
-    void accepted(const Server& server) noexcept;
+    /// `server` accepted us. One that was `secured` is never used without TLS again, nor those that it tells of.
+    void accepted(const Server& server, bool secured) noexcept;
 
 private:
     struct Entry {

@@ -24,6 +24,8 @@ public:
         return pause;
     }
 
+    Clock::duration longest() const noexcept { return longest_; }
+
 private:
     Clock::duration longest_;
     Clock::duration pause_;
@@ -36,7 +38,9 @@ void add(std::optional<Error>& all, const Error& next) {
         all = next;
         return;
     }
-    const auto kind = all->kind() == next.kind() ? next.kind() : errc::connect_failed;
+    const bool same = all->kind() == next.kind();
+    const bool hopeless = !all->retryable() && !next.retryable();
+    const auto kind = same || hopeless ? all->kind() : errc::connect_failed;
     all.emplace(kind, all->detail() + "; " + next.detail(), "",
                 all->broker_text().empty() ? next.broker_text() : all->broker_text());
 }
@@ -72,13 +76,15 @@ Task<std::optional<Error>> Nats::Impl::open_first(Session& session) {
 Task<bool> Nats::Impl::reopen(Session& session) {
     Backoff backoff{options_.reconnect_time_wait, random_};
     std::string last = "no attempt was allowed";
+    bool refused = false;
     for (int round = 0; options_.max_reconnect_attempts < 0 || round < options_.max_reconnect_attempts;
          ++round) {
-        co_await session.pause(backoff.next());
+        co_await session.pause(refused ? backoff.longest() : backoff.next());
         const auto failure = co_await try_all(session);
         if (!failure || session.stopping)
             co_return !session.stopping;
         last = failure->what();
+        refused = failure->kind() == errc::authorization_failed; // renewed ones may be on their way
         if (session.pool.empty()) {
             shut("given up, the credentials were refused twice: " + last);
             co_return false;
@@ -110,17 +116,23 @@ Task<std::optional<Error>> Nats::Impl::try_one(Session& session, nats::Server se
     session.opening = link;
     const auto failure = co_await nats::open(link, options_);
     session.opening.reset();
-    if (!failure) {
-        session.pool.accepted(server);
+    judge(session, *link, failure);
+    if (!failure)
         session.link = link;
-        co_return std::nullopt;
+    co_return failure;
+}
+
+// What came of an attempt, for the next ones.
+void Nats::Impl::judge(Session& session, const nats::Link& link, const std::optional<Error>& failure) {
+    if (!failure) {
+        session.pool.accepted(link.server, link.stream.secured());
+        return;
     }
     const bool credentials = failure->kind() == errc::authorization_failed;
     if (credentials && !failure->broker_text().empty())
-        session.pool.refused(server);
-    if (phase_ == Phase::reconnecting && (credentials || failure->kind() == errc::tls_failed))
+        session.pool.refused(link.server);
+    if (phase_ != Phase::connecting && (credentials || failure->kind() == errc::tls_failed))
         emit(ConnectionState::error, failure->what()); // somebody has to mend it
-    co_return failure;
 }
 
 // INFO may tell of servers that came or went, or that the present one is about to go.
@@ -164,9 +176,12 @@ Task<> Nats::Impl::move(Self self, std::shared_ptr<nats::Link> from) {
         const auto failure = co_await nats::open(to, self->options_);
         if (!here()) {
             to->stream.close();
+            if (self->session_)
+                self->session_->moving.reset();
             co_return;
         }
         self->session_->moving.reset();
+        self->judge(*self->session_, *to, failure);
         if (!failure) {
             co_await hand_over(self, from, to);
             co_return;
@@ -182,7 +197,12 @@ Task<> Nats::Impl::hand_over(Self self, std::shared_ptr<nats::Link> from, std::s
     self->session_->successor = to;
     nats::PongWait wait;
     const auto& options = self->options_;
-    const auto expire = [&wait] { wait.finish(); }; // it may be gone already
+    bool late =
+        false; // the server may be gone already, or a receiver that blocks may stand before its answer
+    const auto expire = [&wait, &late] {
+        late = true;
+        wait.finish();
+    };
     const auto timer =
         options.clock->call_at(options.clock->now() + options.connect_timeout, to->executor, expire);
     self->subscriptions_.unsubscribe_all([&](nats::OutBuffer frames) {
@@ -197,7 +217,7 @@ Task<> Nats::Impl::hand_over(Self self, std::shared_ptr<nats::Link> from, std::s
     }
     self->pings_.remove(wait);
     if (auto* session = self->session_; session && session->link == from && !session->stopping) {
-        session->moved = true;
+        session->moved = !late;
         session->lose("moved to " + to->server.address());
     }
 }

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fluxmq::nats {
@@ -86,23 +87,24 @@ public:
 
     /// A subscription that is about to end.
     struct Drained {
-        std::uint64_t sid;
         std::string subject;
         std::shared_ptr<Receiver> receiver;
     };
-    /// No connection subscribes `sid`, or with 0 all of them, any more; what is on the way is still delivered.
-    /// `announce(sid)` as in insert().
+    /// No connection subscribes `sid` any more, or with 0 any of them; what is on the way is still delivered. Gives
+    /// those concerned, the ones too that were drained before. `announce(sid)` as in insert(), for the new ones.
     template <class Announce>
-    std::vector<Drained> drain(std::uint64_t only, Announce announce) {
+    std::vector<Drained> drain(std::uint64_t sid, Announce announce) {
         std::vector<Drained> drained;
+        const auto add = [&](std::uint64_t id, Entry& entry) {
+            if (!std::exchange(entry.draining, true))
+                announce(id);
+            drained.push_back({std::string{entry.subject}, entry.receiver});
+        };
         const std::lock_guard lock{mutex_};
-        entries_.for_each([&](std::uint64_t sid, Entry& entry) {
-            if (entry.draining || (only != 0 && sid != only))
-                return;
-            entry.draining = true;
-            drained.push_back({sid, std::string{entry.subject}, entry.receiver});
-            announce(sid);
-        });
+        if (sid == 0)
+            entries_.for_each(add);
+        else if (auto* entry = entries_.find(sid))
+            add(sid, *entry);
         return drained;
     }
 

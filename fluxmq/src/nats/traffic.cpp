@@ -19,6 +19,8 @@ Task<std::string> Nats::Impl::serve(Session& session) {
             co_return *progress.broken;
         if (session.stalled) {
             co_await unstall(session);
+            if (!session.lost_reason.empty())
+                co_return session.lost_reason; // what stands behind the message must not overtake it
             continue;
         }
         const auto [room, size] = session.link->in.prepare(progress.frame_size);
@@ -162,7 +164,7 @@ std::optional<std::string> Nats::Impl::server_error(std::string_view text) {
 // read, so that the server waits too.
 Task<> Nats::Impl::unstall(Session& session) {
     const auto sid = session.stalled;
-    while (!session.stopping) {
+    while (!session.stopping && session.lost_reason.empty()) {
         if (const auto receiver = subscriptions_.receiver(sid))
             receiver->when_ready([weak = weak_from_this()] {
                 if (const auto self = weak.lock())

@@ -33,8 +33,14 @@ std::size_t scheme_size(std::string_view url) noexcept {
 // What of a URL may be shown: the part after its credentials.
 std::string shown(std::string_view url) {
     const auto at = url.rfind('@');
-    if (at == std::string_view::npos)
-        return std::string{url};
+    if (at == std::string_view::npos) { // what stands where a port should may be a password without its host
+        const auto start = scheme_size(url);
+        const auto colon = url.find(':', start);
+        const bool bracketed = url.substr(start).starts_with('[');
+        const auto digits = colon == std::string_view::npos || bracketed ||
+                            url.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+        return digits ? std::string{url} : std::string{url.substr(0, colon + 1)} + "***";
+    }
     return std::string{url.substr(0, scheme_size(url))} + "***" + std::string{url.substr(at)};
 }
 
@@ -118,8 +124,9 @@ void read_host(std::string_view text, std::string_view url, Server& server) {
     }
     if (server.host.empty())
         refuse(url, "it has no host");
-    const auto odd = std::find_if(server.host.begin(), server.host.end(),
-                                  [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '/'; });
+    const auto odd = std::find_if(server.host.begin(), server.host.end(), [](unsigned char c) {
+        return c <= ' ' || c == 0x7f || c == '/' || c == '[' || c == ']';
+    });
     if (odd != server.host.end())
         refuse(url, "its host has a character that no host name has");
     if (after.empty())

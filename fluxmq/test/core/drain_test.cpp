@@ -203,6 +203,21 @@ TEST_F(Drain, that_is_cancelled_between_two_waits_says_so_in_our_words) {
     EXPECT_FALSE(transport->connected());
 }
 
+TEST_F(Drain, goes_with_its_event_loop) {
+    auto gone = std::make_unique<VirtualLoop>();
+    const auto other = std::make_shared<InProc>(bus);
+    gone->run(other->connect());
+    const auto inlet = mailbox->add_inlet({});
+    const auto subscription = gone->run(other->subscribe("a", inlet));
+    transport->publish("a", "x");
+    auto drain = [](std::shared_ptr<InProc> drained) -> Task<> { co_await drained->drain(); };
+    gone->spawn(drain(other));
+    gone->settle();
+    gone.reset(); // the sanitizer sees that nothing of it is left
+    while (mailbox->pop_message()) {
+    }
+}
+
 TEST_F(Drain, of_what_is_gone_already_is_complete) {
     Subscription none;
     EXPECT_TRUE(loop.run(none.drain()).complete());

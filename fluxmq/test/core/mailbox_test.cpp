@@ -32,6 +32,45 @@ MailboxLimits at_most_bytes(std::size_t bytes, Overflow overflow) {
 
 Message of_size(std::size_t size) { return message(std::string(size, 'x')); }
 
+// --- idle ----------------------------------------------------------------------------------------------------
+
+TEST(Mailbox, an_inlet_is_idle_when_its_reader_comes_back_whatever_waits_in_others) {
+    VirtualLoop loop;
+    const auto mailbox = Mailbox::create();
+    const auto a = mailbox->add_inlet({});
+    const auto b = mailbox->add_inlet({});
+    int idle = 0;
+    EXPECT_TRUE(offer(*a, "a") && offer(*b, "b"));
+    a->when_idle([&] { ++idle; });
+    EXPECT_TRUE(loop.run(mailbox->wait()));
+    EXPECT_EQ(mailbox->pop_message()->message.text(), "a");
+    EXPECT_EQ(a->pending(), 1u) << "the reader is at it";
+    EXPECT_EQ(idle, 0);
+    EXPECT_TRUE(loop.run(mailbox->wait()));
+    EXPECT_EQ(idle, 1);
+    EXPECT_EQ(a->pending(), 0u);
+    EXPECT_EQ(b->pending(), 1u);
+}
+
+TEST(Mailbox, who_waits_for_an_idle_inlet_is_told_at_once_or_when_what_waits_is_dropped) {
+    const auto mailbox = Mailbox::create();
+    const auto inlet = mailbox->add_inlet({});
+    int idle = 0;
+    const auto count = [&] { ++idle; };
+    inlet->when_idle(count);
+    EXPECT_EQ(idle, 1);
+    EXPECT_TRUE(offer(*inlet, "x"));
+    inlet->when_idle(count);
+    EXPECT_EQ(idle, 1);
+    inlet->set_gate(Inlet::Gate::closed);
+    EXPECT_EQ(idle, 2);
+    inlet->set_gate(Inlet::Gate::open);
+    EXPECT_TRUE(offer(*inlet, "x"));
+    inlet->when_idle(count);
+    mailbox->discard();
+    EXPECT_EQ(idle, 3);
+}
+
 // --- order ---------------------------------------------------------------------------------------------------
 
 TEST(Mailbox, messages_leave_in_the_order_of_arrival_across_inlets) {

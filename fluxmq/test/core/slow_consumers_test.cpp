@@ -70,25 +70,27 @@ TEST_F(SlowConsumer, is_told_each_second_while_it_goes_on) {
     publish(10);
     EXPECT_EQ(events.size(), 1u);
     loop.advance(500ms);
-    publish(1);
     ASSERT_EQ(events.size(), 2u);
-    EXPECT_EQ(events[1].dropped, 11u);
-    EXPECT_EQ(events[1].dropped_total, 12u);
+    EXPECT_EQ(events[1].dropped, 10u);
+    EXPECT_EQ(events[1].dropped_total, 11u);
+    loop.advance(10s);
+    EXPECT_EQ(events.size(), 2u) << "nothing new";
 }
 
-TEST_F(SlowConsumer, is_told_of_the_rest_when_there_is_room_again) {
+TEST_F(SlowConsumer, is_told_of_all_of_a_burst_within_a_second) {
     const auto subscription = subscribe(inlet(4));
     publish(5);
     publish(7);
     EXPECT_EQ(reported(), 1u);
     while (mailbox->pop_message()) {
     }
-    loop.settle();
+    publish(6); // and another one, before the first is told
+    loop.advance(1s);
     EXPECT_EQ(events.size(), 2u);
-    EXPECT_EQ(reported(), 8u);
+    EXPECT_EQ(reported(), 10u);
 }
 
-TEST_F(SlowConsumer, that_is_full_for_a_moment_again_and_again_makes_two_events_a_second_at_most) {
+TEST_F(SlowConsumer, that_is_full_for_a_moment_again_and_again_makes_one_event_a_second_at_most) {
     const auto subscription = subscribe(inlet(1));
     for (int i = 0; i < 100; ++i) {
         publish(2);
@@ -96,8 +98,9 @@ TEST_F(SlowConsumer, that_is_full_for_a_moment_again_and_again_makes_two_events_
         loop.settle();
         loop.advance(50ms);
     }
-    EXPECT_LE(events.size(), 12u);
-    EXPECT_GE(events.size(), 5u);
+    EXPECT_LE(events.size(), 6u);
+    loop.advance(1s);
+    EXPECT_EQ(reported(), 100u);
 }
 
 TEST_F(SlowConsumer, counts_add_up_when_its_subscription_ends) {

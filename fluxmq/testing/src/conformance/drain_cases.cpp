@@ -69,6 +69,32 @@ TEST_P(Conformance, a_drained_connection_sends_what_its_readers_publish_and_clos
     });
 }
 
+TEST_P(Conformance, a_connection_that_is_drained_waits_for_the_drains_that_have_begun) {
+    with_transport([](Transport& transport) -> Task<> {
+        const auto executor = co_await boost::asio::this_coro::executor;
+        const auto name = topic();
+        const auto mailbox = Mailbox::create();
+        auto subscription = co_await transport.subscribe(name, mailbox->add_inlet({}));
+        for (int i = 0; i < 5; ++i)
+            transport.publish(name, "x");
+        co_await transport.flush();
+        Beside first{executor, subscription.drain()};
+        co_await turn();
+        Beside second{executor, transport.drain()};
+        Beside third{executor, transport.drain()};
+        for (int i = 0; i < 20; ++i)
+            co_await turn();
+        EXPECT_FALSE(first.done() || second.done() || third.done());
+        EXPECT_TRUE(transport.connected());
+        while (mailbox->pop_message()) {
+        }
+        EXPECT_FALSE(co_await first.end());
+        EXPECT_FALSE(co_await second.end());
+        EXPECT_FALSE(co_await third.end());
+        EXPECT_EQ(mailbox->counters().delivered, 5u);
+    });
+}
+
 TEST_P(Conformance, a_drain_keeps_its_deadline_and_names_what_was_left) {
     with_transport([](Transport& transport) -> Task<> {
         const auto name = topic();

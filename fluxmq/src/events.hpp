@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <fluxmq/error.hpp>
 #include <fluxmq/transport.hpp>
 
 #include <cstdio>
@@ -10,10 +11,10 @@
 #include <string>
 #include <utility>
 
-namespace fluxmq::nats {
+namespace fluxmq {
 
-/// The user's handler of connection events. Once clear() has returned on another thread it does not run any
-/// more; it may itself cause a clear(). Thread safety: all members.
+/// What of the user's a connection calls: the handler of its events above all. Once clear() has returned on another
+/// thread nothing of it runs any more; it may itself cause a clear(). Thread safety: all members.
 class Events {
 public:
     using Handler = std::function<void(const ConnectionEvent&)>;
@@ -26,7 +27,16 @@ public:
     void clear() noexcept {
         std::shared_ptr<Handler> gone;
         const std::lock_guard lock{mutex_};
+        ended_ = true;
         handler_.swap(gone);
+    }
+    /// Calls `function`, something else of the user's. Throws Error{closed} after clear().
+    template <class Function>
+    auto call(const Function& function) {
+        const std::lock_guard lock{mutex_};
+        if (ended_)
+            throw Error{errc::closed, "the connection was closed"};
+        return function();
     }
     void emit(const ConnectionEvent& event) {
         const std::lock_guard lock{mutex_};
@@ -39,6 +49,7 @@ public:
 private:
     std::recursive_mutex mutex_;
     std::shared_ptr<Handler> handler_;
+    bool ended_ = false;
 };
 
-} // namespace fluxmq::nats
+} // namespace fluxmq
