@@ -283,6 +283,26 @@ TEST_F(NatsScripted, two_who_connect_share_one_connection) {
         io);
 }
 
+TEST_F(NatsScripted, no_credentials_are_asked_for_once_the_handle_has_gone) {
+    run(
+        [&]() -> Task<> {
+            int asked = 0;
+            NatsOptions options;
+            options.credentials = [&] {
+                ++asked;
+                return NatsCredentials{.user = "me"};
+            };
+            replace(options);
+            auto connecting = beside(nats->connect(peer.url()));
+            co_await peer.accept();
+            co_await peer.send(ScriptedPeer::info()); // it is in the socket when the handle goes
+            nats.reset();
+            EXPECT_TRUE(co_await connecting.end());
+            EXPECT_EQ(asked, 0);
+        },
+        io);
+}
+
 TEST_F(NatsScripted, headers_are_refused_where_the_server_does_not_take_them) {
     run(
         [&]() -> Task<> {

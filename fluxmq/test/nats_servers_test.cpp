@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Which server a connection is made to, with real ones: the first connect, failover, and moving in time.
+#include <fluxmq/mailbox.hpp>
 #include <fluxmq/nats.hpp>
 #include <fluxmq/testing/nats_cluster.hpp>
 
@@ -192,6 +193,32 @@ TEST(NatsServers, a_subscriber_that_moves_keeps_the_order_and_gets_nothing_twice
         }
         co_await moving.close();
         co_await staying.close();
+    });
+}
+
+TEST(NatsServers, a_receiver_that_blocks_does_not_keep_a_connection_with_a_lame_duck) {
+    NatsCluster cluster{short_lived()};
+    run([&]() -> Task<> {
+        auto options = quick();
+        options.connect_timeout = 500ms;
+        Nats moving{options};
+        moving.on_event([&](const ConnectionEvent& event) {
+            if (event.state != ConnectionState::lame_duck)
+                return;
+            for (int i = 0; i < 10; ++i) // what comes back of it fills the receiver before the move
+                moving.publish("a", "x");
+        });
+        co_await moving.connect(cluster[0].url());
+        const auto mailbox = Mailbox::create(); // which nobody reads
+        const auto inlet = mailbox->add_inlet({.messages = 1, .overflow = Overflow::block});
+        const auto subscription = co_await moving.subscribe("a", inlet);
+        cluster[0].enter_lame_duck();
+        co_await until([&] { return moving.counters().reconnects == 1 && moving.connected(); }, "the move");
+        EXPECT_NE(moving.server(), cluster[0].address());
+        EXPECT_TRUE(cluster[0].running());
+        moving.publish("b", "x");
+        co_await moving.flush();
+        co_await moving.close();
     });
 }
 

@@ -176,8 +176,7 @@ TEST_F(Drain, refuses_new_subscriptions_meanwhile) {
 TEST_F(Drain, that_is_cancelled_unsubscribes_at_once) {
     auto subscription = subscribe("a");
     transport->publish("a", "x");
-    const auto self = this;
-    auto drain = [self, &subscription]() -> Task<> { co_await subscription.drain(); };
+    auto drain = [&subscription]() -> Task<> { co_await subscription.drain(); };
     Cancellable task{loop, drain()};
     loop.settle();
     task.cancel();
