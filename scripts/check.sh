@@ -15,6 +15,7 @@ steps=(
     "tidy        clang-tidy over the libraries"
     "install     an outside project uses the installed package"
     "bench       an optimised build, in which every benchmark runs once"
+    "fuzz        the fuzz targets build with libFuzzer, and run for a moment each"
     "asan        g++: all tests under the address and undefined-behaviour sanitizers"
     "asan-clang  the same with clang++"
     "tsan        g++: all tests under the thread sanitizer"
@@ -47,6 +48,7 @@ step_tidy() {
 }
 step_install() { build dev && tests/install/run.sh "$jobs"; }
 step_bench() { cmake --preset release && cmake --build --preset release -j "$jobs" --target run_bench_quick; }
+step_fuzz() { scripts/fuzz.sh --seconds 1; }
 step_asan() { build_and_test asan; }
 step_asan_clang() { build_and_test asan-clang; }
 step_tsan() { build_and_test tsan; }

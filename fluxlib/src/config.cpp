@@ -9,6 +9,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <unordered_map>
 
@@ -123,6 +124,18 @@ DataTimer read_timer(const json::value& value, const std::string& where) {
     return timer;
 }
 
+// Boost.JSON reads 1e999 as infinity and 0e999 as NaN, which are no JSON when they are written again.
+void check_numbers(const Reader& reader, const json::value& value, const std::string& path) {
+    if (value.is_double() && !std::isfinite(value.get_double()))
+        refuse(reader.field(path), "a number in it is too large");
+    if (value.is_object())
+        for (const auto& member : value.get_object())
+            check_numbers(reader, member.value(), path + "." + std::string{member.key()});
+    if (value.is_array())
+        for (const auto& element : value.get_array())
+            check_numbers(reader, element, path);
+}
+
 DataNode read_node(const json::value& value, std::size_t index) {
     const Reader unnamed{value, "node [" + std::to_string(index) + "]"};
     DataNode node{.id = unnamed.text("id")};
@@ -138,6 +151,7 @@ DataNode read_node(const json::value& value, std::size_t index) {
     if (const auto* settings = reader.find("settings"); settings && !settings->is_null()) {
         if (!settings->is_object())
             refuse(reader.field("settings"), "expected an object, got " + shown(*settings));
+        check_numbers(reader, *settings, "settings");
         node.settings = settings->get_object();
     }
     node.inputs = read_ports<DataInput>(reader, "inputs", true);

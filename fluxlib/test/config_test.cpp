@@ -90,6 +90,8 @@ TEST(config, an_error_names_the_node_and_the_field) {
     EXPECT_THAT(refusal(R"([{"id":"a","timer":{"type":"LOCAL","intervalMs":-1}}])"),
                 HasSubstr("expected milliseconds, got -1"));
     EXPECT_THAT(refusal(R"([{"id":"a","timer":{"intervalMs":0e999}}])"), HasSubstr("expected milliseconds"));
+    EXPECT_THAT(refusal(R"([{"id":"a","settings":{"deep":{"k":[1,10e999]}}}])"),
+                HasSubstr("node 'a': field 'settings.deep.k': a number in it is too large"));
 }
 
 TEST(config, diff_config_tells_what_to_destroy_retune_and_create) {
