@@ -179,6 +179,8 @@ TEST_F(NatsTls, a_server_without_tls_is_refused_where_it_is_wanted) {
     auto options = trusting();
     options.tls.required = true;
     expect_refused(try_out(server.url(), options), errc::tls_failed, "does not offer TLS");
+    // Whoever says whom to trust wants TLS, whatever the address says.
+    expect_refused(try_out(server.url(), trusting()), errc::tls_failed, "does not offer TLS");
 }
 
 TEST_F(NatsTls, tls_may_come_first) {
