@@ -22,15 +22,24 @@ Task<> read_slowly(std::shared_ptr<Mailbox> mailbox, std::vector<std::string>& t
         }
 }
 
+// Runs `body` with two connections to a server of its own, which are closed in the end.
+void with_two(const std::function<Task<>(Nats&, Nats&)>& body) {
+    const NatsServer server;
+    run([&]() -> Task<> {
+        Nats one;
+        Nats two;
+        co_await one.connect(server.url());
+        co_await two.connect(server.url());
+        co_await body(one, two);
+        co_await one.close();
+        co_await two.close();
+    });
+}
+
 } // namespace
 
 TEST(NatsDrain, of_a_subscription_delivers_all_that_the_server_has_sent) {
-    const NatsServer server;
-    run([&]() -> Task<> {
-        Nats nats;
-        Nats other;
-        co_await nats.connect(server.url());
-        co_await other.connect(server.url());
+    with_two([](Nats& nats, Nats& other) -> Task<> {
         const auto mailbox = Mailbox::create();
         std::vector<std::string> texts;
         Beside reading{co_await boost::asio::this_coro::executor, read_slowly(mailbox, texts)};
@@ -48,18 +57,11 @@ TEST(NatsDrain, of_a_subscription_delivers_all_that_the_server_has_sent) {
         EXPECT_EQ(mailbox->counters().received, 5000u);
         mailbox->close();
         co_await reading.end();
-        co_await nats.close();
-        co_await other.close();
     });
 }
 
 TEST(NatsDrain, of_a_subscription_that_blocks_waits_for_what_stands_in_the_socket) {
-    const NatsServer server;
-    run([&]() -> Task<> {
-        Nats nats;
-        Nats other;
-        co_await nats.connect(server.url());
-        co_await other.connect(server.url());
+    with_two([](Nats& nats, Nats& other) -> Task<> {
         const auto mailbox = Mailbox::create();
         const auto inlet = mailbox->add_inlet({.messages = 3, .overflow = Overflow::block});
         auto subscription = co_await nats.subscribe("a", inlet);
@@ -73,18 +75,11 @@ TEST(NatsDrain, of_a_subscription_that_blocks_waits_for_what_stands_in_the_socke
         EXPECT_EQ(texts.size(), 2000u);
         mailbox->close();
         co_await reading.end();
-        co_await nats.close();
-        co_await other.close();
     });
 }
 
 TEST(NatsDrain, of_a_connection_lets_readers_finish_and_their_answers_out) {
-    const NatsServer server;
-    run([&]() -> Task<> {
-        Nats nats;
-        Nats other;
-        co_await nats.connect(server.url());
-        co_await other.connect(server.url());
+    with_two([](Nats& nats, Nats& other) -> Task<> {
         const auto answers = std::make_shared<Inbox>();
         const auto listening = co_await other.subscribe("answers", answers);
         const auto mailbox = Mailbox::create();
@@ -108,7 +103,6 @@ TEST(NatsDrain, of_a_connection_lets_readers_finish_and_their_answers_out) {
         mailbox->close();
         co_await reading.end();
         EXPECT_EQ((co_await failure_of(nats.subscribe("a", answers)))->kind(), errc::closed);
-        co_await other.close();
     });
 }
 

@@ -20,6 +20,11 @@ struct NatsOutbox : ::testing::Test {
         frames.append(first);
         outbox.connected(std::move(frames));
     }
+    void hold(std::string_view last) {
+        OutBuffer frames;
+        frames.append(last);
+        outbox.hold(std::move(frames));
+    }
     void publish(std::string_view topic, std::string_view payload = "x") {
         outbox.publish(topic, "", {}, payload);
     }
@@ -105,9 +110,7 @@ TEST_F(NatsOutbox, takes_no_frame_of_the_connection_while_there_is_none) {
 TEST_F(NatsOutbox, holds_what_is_published_behind_its_last_frames_for_the_next_connection) {
     connect();
     publish("a");
-    OutBuffer last;
-    last.append("PING\r\n");
-    outbox.hold(std::move(last));
+    hold("PING\r\n");
     publish("b");
     EXPECT_FALSE(outbox.control([](OutBuffer& out) { append_ping(out); }));
     EXPECT_EQ(write_all(), "PUB a 1\r\nx\r\nPING\r\n");
@@ -121,9 +124,7 @@ TEST_F(NatsOutbox, holds_what_is_published_behind_its_last_frames_for_the_next_c
 TEST_F(NatsOutbox, keeps_the_order_when_it_breaks_while_it_holds) {
     connect();
     publish("a");
-    OutBuffer last;
-    last.append("PING\r\n");
-    outbox.hold(std::move(last));
+    hold("PING\r\n");
     publish("b");
     outbox.disconnected(); // before anything was written
     publish("c");

@@ -65,7 +65,8 @@ private:
     void start(const boost::asio::any_io_executor& executor, std::vector<nats::Server> servers,
                NatsOptions options);
     static Task<> session_end(Self self);
-    static Task<bool> flushed(Self self, Clock::duration timeout);
+    static Task<bool> flushed(Self self, Clock::time_point deadline);
+    void tell_unsubscribed(std::uint64_t sid);
     static Task<DrainReport> drained(Self self, std::vector<nats::Subscriptions::Drained> all,
                                      Clock::time_point deadline);
 

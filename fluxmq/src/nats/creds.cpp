@@ -3,6 +3,8 @@
 
 #include <fluxmq/error.hpp>
 
+#include "text.hpp"
+
 #include <boost/json/parse.hpp>
 
 #include <cerrno>
@@ -13,20 +15,11 @@ namespace fluxmq::nats {
 
 namespace {
 
-constexpr std::string_view white_space = " \t\r";
-
-std::string_view trim(std::string_view text) noexcept {
-    const auto first = text.find_first_not_of(white_space);
-    if (first == std::string_view::npos)
-        return {};
-    return text.substr(first, text.find_last_not_of(white_space) - first + 1);
-}
-
 std::string_view next_line(std::string_view& text) noexcept {
     const auto end = text.find('\n');
     const auto line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    return trim(line);
+    return trim(line, " \t\r");
 }
 
 // The first line of the block whose opening line names `title`; empty when there is none.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "auth.hpp"
 #include "link.hpp"
+#include "text.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -13,8 +14,7 @@ namespace {
 using Failure = std::optional<Error>;
 
 bool says(std::string_view text, std::string_view what) noexcept {
-    const auto same = [](char a, char b) { return (a | 0x20) == (b | 0x20); };
-    return std::search(text.begin(), text.end(), what.begin(), what.end(), same) != text.end();
+    return std::search(text.begin(), text.end(), what.begin(), what.end(), same_letter) != text.end();
 }
 
 Error refused(const std::string& address, std::string_view text, const std::string& hint) {

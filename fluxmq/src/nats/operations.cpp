@@ -86,7 +86,7 @@ Task<> Nats::Impl::close(Self self) {
         const OnExit shut{[&] { self->shut("closed by the application"); }}; // also when this is cancelled
         self->outbox_.refuse();
         if (self->connected() && !self->session_->stalled)
-            co_await flushed(self, last_flush_timeout);
+            co_await flushed(self, self->options_.clock->now() + last_flush_timeout);
     }
     while (self->session_)
         co_await session_end(self);
@@ -99,11 +99,10 @@ Task<> Nats::Impl::session_end(Self self) {
 }
 
 // Whether the server has all that was published, and we all that it had for us.
-Task<bool> Nats::Impl::flushed(Self self, Clock::duration timeout) {
-    if (!self->connected())
-        co_return false;
+Task<bool> Nats::Impl::flushed(Self self, Clock::time_point deadline) {
     try {
-        co_await flush(self, std::chrono::duration_cast<std::chrono::milliseconds>(timeout));
+        const auto rest = std::max(Clock::duration::zero(), deadline - self->options_.clock->now());
+        co_await flush(self, std::chrono::duration_cast<std::chrono::milliseconds>(rest));
         co_return true;
     } catch (const Error& error) {
         if (error.kind() == errc::cancelled)
@@ -157,11 +156,13 @@ Task<Subscription> Nats::Impl::subscribe(Self self, std::string topic, std::shar
     co_return Subscription{self, std::exchange(sid, 0)};
 }
 
+void Nats::Impl::tell_unsubscribed(std::uint64_t sid) {
+    outbox_.control([&](nats::OutBuffer& out) { nats::append_unsubscribe(out, sid); });
+}
+
 void Nats::Impl::unsubscribe(std::uint64_t id) noexcept {
     try {
-        subscriptions_.erase(id, [&](std::uint64_t sid) {
-            outbox_.control([&](nats::OutBuffer& out) { nats::append_unsubscribe(out, sid); });
-        });
+        subscriptions_.erase(id, [&](std::uint64_t sid) { tell_unsubscribed(sid); });
     } catch (...) { // NOLINT(bugprone-empty-catch)
         // It is gone here; for want of memory the server does not know.
     }
@@ -174,9 +175,8 @@ Task<DrainReport> Nats::Impl::drain(std::uint64_t id, std::chrono::milliseconds 
 
 Task<DrainReport> Nats::Impl::drain_one(Self self, std::uint64_t id, std::chrono::milliseconds timeout) {
     const OnExit gone{[&] { self->unsubscribe(id); }};
-    auto subscription = self->subscriptions_.drain(id, [&](std::uint64_t sid) {
-        self->outbox_.control([&](nats::OutBuffer& out) { nats::append_unsubscribe(out, sid); });
-    });
+    const auto announce = [&](std::uint64_t sid) { self->tell_unsubscribed(sid); };
+    auto subscription = self->subscriptions_.drain(id, announce);
     const auto deadline = self->options_.clock->now() + timeout;
     co_return co_await drained(self, std::move(subscription), deadline);
 }
@@ -188,23 +188,15 @@ Task<DrainReport> Nats::Impl::drain_all(Self self, std::chrono::milliseconds tim
         co_return self->drain_report_;
     }
     const OnExit shut{[&] { self->shut("drained"); }};
-    auto subscriptions = self->subscriptions_.drain(0, [&](std::uint64_t sid) {
-        self->outbox_.control([&](nats::OutBuffer& out) { nats::append_unsubscribe(out, sid); });
-    });
-    const auto& clock = *self->options_.clock;
-    const auto deadline = clock.now() + timeout;
+    const auto announce = [&](std::uint64_t sid) { self->tell_unsubscribed(sid); };
+    auto subscriptions = self->subscriptions_.drain(0, announce);
+    const auto deadline = self->options_.clock->now() + timeout;
     auto report = co_await drained(self, std::move(subscriptions), deadline);
 
     // What the readers have published, and everybody else.
     self->outbox_.refuse();
-    try {
-        const auto rest = std::max(Clock::duration::zero(), deadline - clock.now());
-        co_await flush(self, std::chrono::duration_cast<std::chrono::milliseconds>(rest));
-    } catch (const Error& error) {
-        if (error.kind() == errc::cancelled)
-            throw;
-        report.confirmed = false;
-    }
+    const bool passed_on = co_await flushed(self, deadline);
+    report.confirmed = report.confirmed && passed_on;
     report.unsent = self->counters().pending;
     self->drain_report_ = report;
     self->shut("drained");
@@ -220,7 +212,9 @@ Task<DrainReport> Nats::Impl::drained(Self self, std::vector<nats::Subscriptions
     DrainReport report;
     if (all.empty())
         co_return report;
-    report.confirmed = co_await flushed(self, std::max(Clock::duration::zero(), deadline - clock->now()));
+    report.confirmed = self->connected(); // else nothing is on the way
+    if (report.confirmed)
+        report.confirmed = co_await flushed(self, deadline);
     for (auto& one : all)
         if (const auto messages = co_await wait_idle(one.receiver, clock, deadline); messages > 0)
             report.left.push_back({std::move(one.subject), messages});

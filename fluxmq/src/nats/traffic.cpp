@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "connection.hpp"
 #include "header_block.hpp"
+#include "text.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -129,8 +130,7 @@ namespace {
 
 // What stands in quotes behind `what`, as in: Permissions Violation for Publish to "foo"
 std::optional<std::string_view> quoted_behind(std::string_view text, std::string_view what) noexcept {
-    const auto same = [](char a, char b) { return (a | 0x20) == (b | 0x20); };
-    if (text.size() < what.size() || !std::equal(what.begin(), what.end(), text.begin(), same))
+    if (text.size() < what.size() || !std::equal(what.begin(), what.end(), text.begin(), nats::same_letter))
         return std::nullopt;
     const auto open = text.find('"', what.size());
     const auto close = text.find('"', open == std::string_view::npos ? open : open + 1);

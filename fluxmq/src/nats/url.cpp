@@ -3,18 +3,13 @@
 
 #include <fluxmq/error.hpp>
 
+#include "text.hpp"
+
 #include <algorithm>
 
 namespace fluxmq::nats {
 
 namespace {
-
-std::string_view trim(std::string_view text) noexcept {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos)
-        return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
@@ -163,7 +158,7 @@ std::vector<Server> parse_servers(std::string_view urls) {
     for (;;) {
         const auto comma = urls.find(',');
         try {
-            servers.push_back(parse_one(trim(urls.substr(0, comma))));
+            servers.push_back(parse_one(trim(urls.substr(0, comma), " \t")));
         } catch (const Error&) {
             // What ends with a comma in a password has no '@', and what it says would show that.
             if (urls.find('@', comma) == std::string_view::npos)

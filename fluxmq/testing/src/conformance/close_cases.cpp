@@ -66,15 +66,7 @@ TEST_P(Conformance, close_calls_nobody_afterwards_while_messages_pour_in) {
     run([&]() -> Task<> {
         const auto sending = co_await connected();
         const auto name = topic();
-        std::jthread publisher{[&](const std::stop_token& stop) {
-            while (!stop.stop_requested()) {
-                kind_thrown_by([&] { // when its buffer is full
-                    for (int i = 0; i < 50; ++i)
-                        sending->publish(name, "x");
-                });
-                std::this_thread::yield();
-            }
-        }};
+        auto publisher = flood(*sending, name);
         for (int round = 0; round < 20; ++round) {
             std::atomic<bool> closed{false};
             std::atomic<int> late{0};

@@ -115,15 +115,7 @@ TEST_P(Conformance, unsubscribing_on_another_thread_races_delivery_without_a_lat
         const auto receiving = co_await connected();
         const auto sending = co_await connected();
         const auto name = topic();
-        std::jthread publisher{[&](const std::stop_token& stop) {
-            while (!stop.stop_requested()) {
-                kind_thrown_by([&] { // when its buffer is full
-                    for (int i = 0; i < 50; ++i)
-                        sending->publish(name, "x");
-                });
-                std::this_thread::yield();
-            }
-        }};
+        auto publisher = flood(*sending, name);
         for (int round = 0; round < 50; ++round) {
             std::atomic<bool> gone{false};
             std::atomic<int> late{0};

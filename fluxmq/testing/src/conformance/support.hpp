@@ -25,6 +25,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -141,6 +142,19 @@ std::optional<errc> kind_thrown_by(Function function) {
         return error.kind();
     }
     return std::nullopt;
+}
+
+/// Publishes to `topic` in a thread of its own, as fast as the transport takes it, until it is stopped.
+inline std::jthread flood(Transport& transport, std::string topic) {
+    return std::jthread{[&transport, name = std::move(topic)](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            kind_thrown_by([&] { // when its buffer is full
+                for (int i = 0; i < 50; ++i)
+                    transport.publish(name, "x");
+            });
+            std::this_thread::yield();
+        }
+    }};
 }
 
 /// Remembers what it is offered; as full as a test wants. Thread safety: all members.
