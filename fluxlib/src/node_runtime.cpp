@@ -20,8 +20,42 @@ using Gate = fluxmq::Inlet::Gate;
 
 namespace {
 
-// After so many messages in a row, a node lets the others have their turn.
-constexpr int turn = 64;
+// How long a node handles messages in a row before it lets the others have their turn: so many, or for so long. Time is
+// looked at ever more seldom while messages take little of it.
+class Turn {
+public:
+    explicit Turn(const fluxmq::Clock& clock) : clock_{clock}, began_{clock.now()} {}
+
+    /// A message was handled: says whether that was the last one of the turn.
+    bool over() noexcept {
+        if (++handled_ < look_at_)
+            return false;
+        const auto took = clock_.now() - began_;
+        if (took >= longest || handled_ >= most)
+            return true;
+        const auto step = took < longest / 4 ? std::min(2 * step_, most_unseen) : 1;
+        step_ = step;
+        look_at_ = std::min(handled_ + step, most);
+        return false;
+    }
+
+    void begin() noexcept {
+        began_ = clock_.now();
+        handled_ = 0;
+        look_at_ = step_;
+    }
+
+private:
+    static constexpr int most = 1024;
+    static constexpr std::chrono::microseconds longest{200};
+    static constexpr int most_unseen = 64;
+
+    const fluxmq::Clock& clock_;
+    fluxmq::Clock::time_point began_;
+    int handled_ = 0;
+    int step_ = 1;
+    int look_at_ = 1;
+};
 
 // Settings that wait: a manager sends few.
 constexpr fluxmq::MailboxLimits settings_limits{
@@ -78,16 +112,33 @@ void NodeRuntime::loop_ended() noexcept {
 // False when the node is gone.
 Task<bool> NodeRuntime::loop() {
     const auto mailbox = mailbox_;
-    int handled = 0;
+    Turn turn{clock()};
     while (lifecycle != NodeState::destroyed) {
         if (auto control = mailbox_->pop_control()) {
             hook_runs_ = true;
             co_await (*control)();
-        } else if (auto delivery = mailbox_->pop_message()) {
+        } else if (auto* delivery = mailbox_->pop_message()) {
             hook_runs_ = true;
-            co_await handle(std::move(*delivery));
-            if (++handled % turn == 0)
+            if (auto* input = plain_input(*delivery)) {
+                // The usual message costs no coroutine but the hook's own.
+                std::exception_ptr failure;
+                begin_message(*input, delivery->message);
+                try {
+                    co_await node.on_input(std::move(delivery->message));
+                } catch (...) {
+                    failure = std::current_exception();
+                }
+                auto topic = failure ? current_topic() : std::string{};
+                end_message();
+                if (failure)
+                    co_await report("on_input", std::move(topic), failure);
+            } else {
+                co_await handle(*delivery);
+            }
+            if (turn.over()) {
                 co_await asio::post(asio::use_awaitable);
+                turn.begin();
+            }
         } else {
             hook_runs_ = false;
             for (const auto& input : inputs)
@@ -95,12 +146,47 @@ Task<bool> NodeRuntime::loop() {
             service.runtime_->became_idle();
             if (!co_await mailbox->wait())
                 co_return false;
+            turn.begin();
         }
     }
     co_return true;
 }
 
-Task<> NodeRuntime::handle(fluxmq::Mailbox::Delivery delivery) {
+// The input of a message that is for on_input alone.
+Input* NodeRuntime::plain_input(const fluxmq::Mailbox::Delivery& delivery) const noexcept {
+    const auto* route = static_cast<const Input::Route*>(delivery.user);
+    const bool plain =
+        route && !route->only && route->input.handlers_.empty() && !route->inlet->has_failures();
+    return plain ? &route->input : nullptr;
+}
+
+void NodeRuntime::begin_message(Input& input, Message& message) {
+    message.set_input(input.lasting_alias_);
+    input.latest_ = message;
+    if (!message.headers().empty())
+        current_headers_ = message.shared_headers();
+    current_input_ = &input;
+}
+
+void NodeRuntime::end_message() noexcept {
+    current_headers_ = nullptr;
+    current_input_ = nullptr;
+    stored_over_.reset();
+}
+
+// Of the message that on_input handles.
+std::string NodeRuntime::current_topic() const {
+    return std::string{(stored_over_ ? *stored_over_ : *current_input_->latest_).topic()};
+}
+
+// The hook may replace the latest value of the input whose message it handles.
+void NodeRuntime::about_to_store(Input& input) {
+    if (&input == current_input_ && !stored_over_)
+        stored_over_ = std::move(input.latest_);
+}
+
+// A message that is not for on_input alone.
+Task<> NodeRuntime::handle(fluxmq::Mailbox::Delivery& delivery) {
     if (!delivery.user) {
         co_await settings_arrived(std::move(delivery.message));
         co_return;
@@ -108,24 +194,23 @@ Task<> NodeRuntime::handle(fluxmq::Mailbox::Delivery delivery) {
     auto& route = *static_cast<Input::Route*>(delivery.user);
     if (const auto failures = route.inlet->take_failures())
         co_await report_overflow(route.input, failures);
-    std::string topic;
+    auto message = std::move(delivery.message);
+    message.set_input(route.input.lasting_alias_);
+    current_headers_ = message.shared_headers();
+    if (route.only || !route.input.handlers_.empty())
+        co_await hand_to(route, message);
     std::exception_ptr failure;
-    current_headers_ = delivery.message.shared_headers();
-    try {
-        delivery.message.set_input(route.input.alias_bytes_);
-        if (route.only || !route.input.handlers_.empty())
-            co_await hand_to(route, delivery.message);
-        if (!route.only) {
-            route.input.latest_ = delivery.message;
-            co_await node.on_input(delivery.message);
+    if (!route.only) {
+        route.input.latest_ = message;
+        try {
+            co_await node.on_input(message);
+        } catch (...) {
+            failure = std::current_exception();
         }
-    } catch (...) {
-        failure = std::current_exception();
-        topic = delivery.message.topic();
     }
     current_headers_ = nullptr;
     if (failure)
-        co_await report("on_input", std::move(topic), failure);
+        co_await report("on_input", std::string{message.topic()}, failure);
 }
 
 // One handler that throws does not keep the others, or on_input, from the message.

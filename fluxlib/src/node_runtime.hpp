@@ -10,6 +10,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,7 @@ public:
     const std::shared_ptr<const fluxmq::Headers>& current_headers() const noexcept {
         return current_headers_;
     }
+    void about_to_store(Input& input);
 
     void set_status(std::string status);
 
@@ -71,7 +73,11 @@ private:
     void begin_loop(const boost::asio::any_io_executor& executor);
     void loop_ended() noexcept;
     Task<bool> loop();
-    Task<> handle(fluxmq::Mailbox::Delivery delivery);
+    Input* plain_input(const fluxmq::Mailbox::Delivery& delivery) const noexcept;
+    void begin_message(Input& input, Message& message);
+    void end_message() noexcept;
+    std::string current_topic() const;
+    Task<> handle(fluxmq::Mailbox::Delivery& delivery);
     Task<> hand_to(Input::Route& route, Message message);
 
     Task<> execute(NodeCommand command, std::shared_ptr<Completion> done);
@@ -105,6 +111,8 @@ private:
     std::shared_ptr<Completion> last_command_; // the destroy, answered when the loop has ended
     std::function<void()> finished_;
     std::shared_ptr<const fluxmq::Headers> current_headers_;
+    Input* current_input_ = nullptr;     // whose message on_input handles
+    std::optional<Message> stored_over_; // that message, when the input has another latest value by now
 
     std::shared_ptr<fluxmq::Inlet> settings_inlet_;
     fluxmq::Subscription settings_subscription_;

@@ -6,6 +6,8 @@
 #include "node_runtime.hpp"
 
 #include <algorithm>
+#include <mutex>
+#include <set>
 
 namespace fluxlib {
 
@@ -28,6 +30,14 @@ std::vector<std::string> heard_as(const std::vector<std::string>& topics) {
         add(dotted(topic));
     }
     return patterns;
+}
+
+// A copy that is never freed: there are few different names of ports, and every message has one.
+const std::string* lasting(const std::string& name) {
+    static auto& names = *new std::set<std::string>;
+    static std::mutex mutex;
+    const std::lock_guard lock{mutex};
+    return &*names.insert(name).first;
 }
 
 // One of several overlapping subscriptions of a route: takes a message only when no earlier one takes it.
@@ -76,7 +86,7 @@ Task<> Input::Route::open() {
 }
 
 Input::Input(NodeRuntime& node, DataInput data, fluxmq::MailboxLimits limits)
-    : node_{node}, data_{std::move(data)}, alias_bytes_{fluxmq::Bytes::copy(data_.alias)}, limits_{limits} {
+    : node_{node}, data_{std::move(data)}, lasting_alias_{lasting(data_.alias)}, limits_{limits} {
     add_route(heard_as(data_.topics), std::nullopt);
 }
 
@@ -103,21 +113,24 @@ Task<> Input::subscribe_one(std::string topic, Handler handler) {
 }
 
 void Input::store_value(const Message& value) {
+    node_.about_to_store(*this);
     latest_ = value;
     compact_latest();
 }
 
 void Input::store_value(const Payload& value) {
+    node_.about_to_store(*this);
     latest_ = Message{{}, value.own()};
-    latest_->set_input(alias_bytes_);
+    latest_->set_input(lasting_alias_);
 }
 
 void Input::compact_latest() {
-    if (!latest_ || latest_->payload().pinned() <= 2 * latest_->payload().size())
+    constexpr std::size_t not_worth_it = 256;
+    if (!latest_ || latest_->payload().pinned() <= std::max(2 * latest_->payload().size(), not_worth_it))
         return;
     Message compact{fluxmq::Bytes::copy(latest_->topic()), latest_->payload().compact(),
                     fluxmq::Bytes::copy(latest_->reply()), latest_->shared_headers()};
-    compact.set_input(alias_bytes_);
+    compact.set_input(lasting_alias_);
     latest_ = std::move(compact);
 }
 
@@ -153,13 +166,14 @@ Output::Output(NodeRuntime& node, DataOutput data) : node_{node}, data_{std::mov
 }
 
 void Output::publish(const Payload& payload, const fluxmq::Headers& headers) {
-    auto& transport = node_.transport();
+    while (publishers_.size() < wire_topics_.size())
+        publishers_.push_back(node_.transport().publisher(wire_topics_[publishers_.size()]));
     const auto& inherited = node_.current_headers();
-    for (const auto& topic : wire_topics_) {
+    for (const auto& publisher : publishers_) {
         if (inherited)
-            transport.publish(topic, payload, merge(*inherited, headers));
+            publisher->publish(payload, merge(*inherited, headers));
         else
-            transport.publish(topic, payload, headers);
+            publisher->publish(payload, headers);
         ++published_;
     }
 }

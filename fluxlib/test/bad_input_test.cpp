@@ -166,6 +166,7 @@ TEST_P(BadInputOn, hooks_of_a_service_that_throw_are_reported_and_the_next_comma
             "on_error service 'svc', on_settings: not today (topic 'service.svc.set_settings')");
         manager->start("svc");
         co_await log.wait_for("on_start *");
+        co_await manager->wait_for_error("svc", "not today"); // it comes on another connection
         EXPECT_EQ(manager->errors("svc").size(), 1u);
         service.shutdown();
         co_await service.wait();

@@ -485,7 +485,7 @@ TEST(node, one_busy_node_does_not_starve_another) {
         co_await log.wait_for("other on_input in=1");
         service.publish("other", "2");
         co_await log.wait_for("other on_input in=2");
-        EXPECT_LE(service.node("busy").counters().delivered, 4 * 64u); // two turns each
+        EXPECT_LE(service.node("busy").counters().delivered, 4 * 1024u); // two turns each
         co_await service.stop_node("busy");
         service.shutdown();
         co_await service.wait();

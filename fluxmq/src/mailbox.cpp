@@ -3,7 +3,12 @@
 
 #include <fluxmq/wakeup.hpp>
 
+#include "count.hpp"
+#include "intake.hpp"
+#include "spin_lock.hpp"
+
 #include <algorithm>
+#include <atomic>
 #include <list>
 #include <mutex>
 #include <utility>
@@ -13,10 +18,7 @@ namespace fluxmq {
 
 namespace {
 
-using Index = std::uint32_t;
-constexpr Index none = ~Index{0};
-
-// To be called without the lock.
+// To be called without a lock.
 using Calls = std::vector<std::function<void()>>;
 
 void call_all(Calls& calls) {
@@ -31,141 +33,190 @@ void move_to(Calls& all, Calls& from) {
 
 } // namespace
 
-// An inlet's half of the queue; guarded by its mailbox's mutex.
+// A queue in two halves, each with a lock of its own, so that those who put in and the one who takes out do not
+// meet at every message: messages arrive in one half, under `entry`, and the reader takes them out of the other,
+// under `exit`; when that is empty, all that have arrived change over at once. Whoever needs the whole picture, to
+// apply a policy or to shut an inlet, takes both locks, `exit` first. So does the reader when it takes the last
+// message of an inlet: under `entry` alone one can rely on Part::last.
+//
+// Nothing is allocated once there are as many slots as ever messages waited, and any message can leave in constant
+// time.
+
+// An inlet's share.
 struct Inlet::Part {
+    // A place for a message: of a list of free ones, or in the order of arrival and in that of its inlet.
+    struct Slot {
+        Mailbox::Delivery delivery;
+        Part* part = nullptr;
+        std::size_t bytes = 0; // memory that it alone keeps alive, see cost_of
+        Slot* previous = nullptr;
+        Slot* next = nullptr;
+        Slot* next_of_part = nullptr;
+
+        const Bytes& payload() const noexcept { return delivery.message.payload(); }
+    };
+
+    struct Order {
+        Slot* head = nullptr;
+        Slot* tail = nullptr;
+
+        void append(Slot& slot) noexcept {
+            slot.previous = tail;
+            slot.next = nullptr;
+            (tail ? tail->next : head) = &slot;
+            tail = &slot;
+        }
+        void append(Order& others) noexcept {
+            if (!others.head)
+                return;
+            others.head->previous = tail;
+            (tail ? tail->next : head) = others.head;
+            tail = others.tail;
+            others = {};
+        }
+        void remove(Slot& slot) noexcept {
+            (slot.previous ? slot.previous->next : head) = slot.next;
+            (slot.next ? slot.next->previous : tail) = slot.previous;
+        }
+    };
+
     std::shared_ptr<Mailbox> mailbox; // keeps the state alive
-    MailboxLimits limits;
     void* user = nullptr;
     Lane lane = Lane::data;
+
+    // Guarded by `entry`.
+    MailboxLimits limits;
     Gate gate = Gate::open;
-    Index head = none; // its own messages, oldest first
-    Index tail = none;
-    MailboxCounters counters;
-    std::uint64_t unreported_failures = 0;
-    Calls waiting; // for room
-    Calls idle;    // for the end of all that is pending
-    std::shared_ptr<const std::function<void()>> on_overflow;
+    Slot* last = nullptr;         // of all its messages that wait
+    Slot* arrived = nullptr;      // the oldest that has not changed over
+    Part* next_arrived = nullptr; // in State::arrived_parts
+    Count in;                     // messages that were let in
+    Count bytes_in;
+    std::uint64_t out_seen = 0; // copies of `out` and `bytes_out`, which the reader writes all the time
+    std::uint64_t bytes_out_seen = 0;
+    std::uint64_t received = 0;
+    Drops dropped;
+    std::atomic<std::uint64_t> unreported_failures{0};
+    Calls waiting;                 // for room
     std::size_t refused_bytes = 0; // the largest message that was refused and waits for room
+    std::shared_ptr<const std::function<void()>> on_overflow;
+
+    // Guarded by `exit`.
+    Slot* head = nullptr; // its own messages, oldest first
+    Slot* tail = nullptr;
+    Count out; // messages that have left, in whatever way
+    Count bytes_out;
+    std::uint64_t delivered = 0;
+    Calls idle; // for the end of all that is pending
+
+    // Written under both.
+    std::atomic<bool> has_waiting{false};
+
+    std::uint64_t waits() const noexcept { return in.get() - out.get(); }
+    std::uint64_t bytes_wait() const noexcept { return bytes_in.get() - bytes_out.get(); }
 };
 
-// The messages lie in one growing table of slots, each linked into the order of arrival and into the order of
-// its inlet: any of them can leave in constant time, and nothing is allocated once the table has its size.
 struct Mailbox::State {
-    struct Slot {
-        Message message;
-        Inlet::Part* part = nullptr;
-        std::size_t bytes = 0; // memory that it alone keeps alive, see cost_of
-        Index previous = none;
-        Index next = none;
-        Index next_of_part = none;
-    };
+    using Slot = Inlet::Part::Slot;
+    using Order = Inlet::Part::Order;
 
-    mutable std::mutex mutex;
-    std::vector<Slot> slots;
-    Index free = none;
-    struct Order {
-        Index head = none;
-        Index tail = none;
-    };
-    Order orders[2];            // of the lanes
+    mutable SpinLock exit;
+    mutable SpinLock entry;
+
+    // Guarded by `entry`.
+    Order arrived[2]; // of the lanes
+    Inlet::Part* arrived_parts = nullptr;
+    Slot* free = nullptr;
+    std::vector<std::unique_ptr<Slot[]>> slots;
+    std::size_t next_block = 4;
     std::list<Control> control; // a list takes no memory while it is empty
     std::vector<Inlet::Part*> parts;
-    MailboxCounters retired; // of inlets that are gone
     bool closed = false;
     bool reader_waits = false;
-    Inlet::Part* reading = nullptr; // of the message that the reader is at
+    // Written under `entry`: what the reader must not overlook.
+    std::atomic<bool> control_waits{false};
+    std::atomic<bool> control_arrived{false}; // a message of the control lane
+
+    // Guarded by `exit`.
+    Order waiting[2];
+    Slot* left = nullptr;                // slots to use again
+    Inlet::Part* reading_part = nullptr; // of the message that the reader is at
+    MailboxCounters retired;             // of inlets that are gone
+
+    Slot* reading = nullptr; // the reader's own
     Wakeup wakeup;
 
-    Order& order_of(const Inlet::Part& part) noexcept { return orders[static_cast<std::size_t>(part.lane)]; }
+    class Both {
+    public:
+        explicit Both(const State& state) : exit_{state.exit}, entry_{state.entry} {}
 
-    // The message to pop next: of the control lane first.
-    Index first() const noexcept { return orders[0].head != none ? orders[0].head : orders[1].head; }
+    private:
+        std::lock_guard<SpinLock> exit_;
+        std::lock_guard<SpinLock> entry_;
+    };
 
-    bool empty() const noexcept { return first() == none && control.empty(); }
+    // --- With `entry` ---
+
+    static auto index_of(const Inlet::Part& part) noexcept { return static_cast<std::size_t>(part.lane); }
 
     // Messages cut from one read buffer keep it alive together: the first of a run pays for all.
-    std::size_t cost_of(const Inlet::Part& part, const Message& message) const noexcept {
+    static std::size_t cost_of(const Inlet::Part& part, const Message& message) noexcept {
         const auto& payload = message.payload();
-        if (part.tail != none && payload.shares_storage_with(slots[part.tail].message.payload()))
+        if (part.last && payload.shares_storage_with(part.last->payload()))
             return 0;
         return std::max(payload.pinned(), payload.size());
     }
 
+    static bool fits(Inlet::Part& part, std::size_t bytes) noexcept {
+        const auto within = [&] {
+            return part.in.get() - part.out_seen < part.limits.messages &&
+                   part.bytes_in.get() - part.bytes_out_seen + bytes <= part.limits.bytes;
+        };
+        if (!part.last || within())
+            return true;
+        part.out_seen = part.out.get();
+        part.bytes_out_seen = part.bytes_out.get();
+        return within();
+    }
+
     void append(Inlet::Part& part, Message&& message, std::size_t bytes) {
-        Index index = free;
-        if (index == none) {
-            index = static_cast<Index>(slots.size());
-            slots.emplace_back();
-        } else {
-            free = slots[index].next;
-        }
-        auto& slot = slots[index];
-        auto& [head, tail] = order_of(part);
-        slot.message = std::move(message);
+        if (!free)
+            add_slots();
+        auto& slot = *std::exchange(free, free->next);
+        slot.delivery.message = std::move(message);
+        slot.delivery.user = part.user;
         slot.part = &part;
         slot.bytes = bytes;
-        slot.previous = tail;
-        slot.next = none;
-        slot.next_of_part = none;
-        (tail == none ? head : slots[tail].next) = index;
-        tail = index;
-        (part.tail == none ? part.head : slots[part.tail].next_of_part) = index;
-        part.tail = index;
-        ++part.counters.pending;
-        part.counters.pending_bytes += bytes;
-    }
-
-    // Takes the oldest message of `part` out of both orders.
-    Message remove_oldest(Inlet::Part& part) noexcept {
-        const Index index = part.head;
-        auto& slot = slots[index];
-        auto& [head, tail] = order_of(part);
-        (slot.previous == none ? head : slots[slot.previous].next) = slot.next;
-        (slot.next == none ? tail : slots[slot.next].previous) = slot.previous;
-        part.head = slot.next_of_part;
-        if (part.head == none)
-            part.tail = none;
-        Message message = std::move(slot.message);
-        if (part.head != none && message.payload().shares_storage_with(slots[part.head].message.payload()))
-            slots[part.head].bytes += slot.bytes; // the next of the run pays from now on
+        slot.next_of_part = nullptr;
+        arrived[index_of(part)].append(slot);
+        if (part.arrived)
+            part.last->next_of_part = &slot;
         else
-            part.counters.pending_bytes -= slot.bytes;
-        --part.counters.pending;
-        slot.next = free;
-        free = index;
-        return message;
+            part.next_arrived = std::exchange(arrived_parts, &part);
+        if (!part.arrived)
+            part.arrived = &slot;
+        part.last = &slot;
+        part.in.add(1);
+        part.bytes_in.add(bytes);
+        if (part.lane == Lane::control)
+            control_arrived.store(true, std::memory_order_relaxed);
     }
 
-    // What `part` has waiting, for its caller to destroy after the lock.
-    void drop_all(Inlet::Part& part, std::vector<Message>& dropped) {
-        while (part.head != none) {
-            dropped.push_back(remove_oldest(part));
-            ++part.counters.dropped.closed;
-        }
+    void add_slots() {
+        constexpr std::size_t largest_block = 256;
+        const auto& block = slots.emplace_back(new Slot[next_block]);
+        for (std::size_t i = 0; i < next_block; ++i)
+            block[i].next = std::exchange(free, &block[i]);
+        next_block = std::min(2 * next_block, largest_block);
     }
 
-    static bool fits(const Inlet::Part& part, std::size_t bytes) noexcept {
-        return part.counters.pending == 0 || (part.counters.pending < part.limits.messages &&
-                                              part.counters.pending_bytes + bytes <= part.limits.bytes);
-    }
+    // --- With `exit` ---
 
-    // Publishers that wait are let in again when half of it is free, not for every single message, and when
-    // what was refused fits: otherwise they would come in vain, again and again.
-    static bool has_room(const Inlet::Part& part) noexcept {
-        return part.gate != Inlet::Gate::open || part.counters.pending == 0 ||
-               (part.counters.pending <= part.limits.messages / 2 &&
-                part.counters.pending_bytes + std::max(part.refused_bytes, part.limits.bytes / 2) <=
-                    part.limits.bytes);
-    }
-
-    // Those who wait for room.
-    static void take_waiting(Inlet::Part& part, Calls& calls) {
-        part.refused_bytes = 0;
-        move_to(calls, part.waiting);
-    }
+    // The message to pop next: of the control lane first.
+    Slot* first() const noexcept { return waiting[0].head ? waiting[0].head : waiting[1].head; }
 
     std::uint64_t pending(const Inlet::Part& part) const noexcept {
-        return part.counters.pending + (reading == &part ? 1 : 0);
+        return part.waits() + (reading_part == &part ? 1 : 0);
     }
 
     // Those who wait for the end of what is pending, if it has come.
@@ -176,8 +227,106 @@ struct Mailbox::State {
 
     // The reader is back: it has finished with the message it was at.
     void reader_is_back(Calls& calls) {
-        if (auto* part = std::exchange(reading, nullptr))
+        if (reading) {
+            reading->next = std::exchange(left, reading);
+            reading = nullptr;
+        }
+        if (auto* part = std::exchange(reading_part, nullptr))
             take_idle(*part, calls);
+    }
+
+    // Takes the oldest message of `part` out of both orders; with both locks when it is the last one.
+    Slot& remove_oldest(Inlet::Part& part) noexcept {
+        auto& slot = *part.head;
+        waiting[index_of(part)].remove(slot);
+        part.head = slot.next_of_part;
+        if (!part.head)
+            part.tail = part.last = nullptr;
+        if (part.head && slot.payload().shares_storage_with(part.head->payload()))
+            part.head->bytes += slot.bytes; // the next of the run pays from now on
+        else
+            part.bytes_out.add(slot.bytes);
+        part.out.add(1);
+        return slot;
+    }
+
+    // --- With both ---
+
+    // What has arrived changes over.
+    void let_in() noexcept {
+        waiting[0].append(arrived[0]);
+        waiting[1].append(arrived[1]);
+        control_arrived.store(false, std::memory_order_relaxed);
+        while (auto* part = arrived_parts) {
+            arrived_parts = std::exchange(part->next_arrived, nullptr);
+            (part->tail ? part->tail->next_of_part : part->head) = part->arrived;
+            part->tail = part->last;
+            part->arrived = nullptr;
+        }
+        while (auto* slot = left) {
+            left = slot->next;
+            slot->next = std::exchange(free, slot);
+        }
+    }
+
+    bool empty() const noexcept {
+        return !first() && !arrived[0].head && !arrived[1].head && control.empty();
+    }
+
+    // Slots whose messages were dropped: they are destroyed without a lock.
+    class Dropped {
+    public:
+        explicit Dropped(State& state) : state_{state} {}
+        ~Dropped() {
+            if (!slots_)
+                return;
+            Slot* last = slots_;
+            for (auto* slot = slots_; slot; slot = slot->next) {
+                slot->delivery.message = {};
+                last = slot;
+            }
+            const std::lock_guard lock{state_.entry};
+            last->next = std::exchange(state_.free, slots_);
+        }
+        void add(Slot& slot) noexcept { slot.next = std::exchange(slots_, &slot); }
+
+    private:
+        State& state_;
+        Slot* slots_ = nullptr;
+    };
+
+    // What `part` has waiting.
+    void drop_all(Inlet::Part& part, Dropped& dropped) noexcept {
+        let_in();
+        while (part.head) {
+            dropped.add(remove_oldest(part));
+            ++part.dropped.closed;
+        }
+    }
+
+    // Publishers that wait are let in again when half of it is free, not for every single message, and when
+    // what was refused fits: otherwise they would come in vain, again and again.
+    static bool has_room(const Inlet::Part& part) noexcept {
+        return part.gate != Inlet::Gate::open || part.waits() == 0 ||
+               (part.waits() <= part.limits.messages / 2 &&
+                part.bytes_wait() + std::max(part.refused_bytes, part.limits.bytes / 2) <= part.limits.bytes);
+    }
+
+    // Those who wait for room.
+    static void take_waiting(Inlet::Part& part, Calls& calls) {
+        part.refused_bytes = 0;
+        part.has_waiting.store(false, std::memory_order_relaxed);
+        move_to(calls, part.waiting);
+    }
+
+    static MailboxCounters counters(const Inlet::Part& part) noexcept {
+        MailboxCounters counters;
+        counters.received = part.received;
+        counters.delivered = part.delivered;
+        counters.dropped = part.dropped;
+        counters.pending = part.waits();
+        counters.pending_bytes = part.bytes_wait();
+        return counters;
     }
 };
 
@@ -194,7 +343,7 @@ std::shared_ptr<Inlet> Mailbox::add_inlet(MailboxLimits limits, void* user, Lane
     part->limits = limits;
     part->user = user;
     part->lane = lane;
-    const std::lock_guard lock{state_->mutex};
+    const State::Both locks{*state_};
     if (state_->closed)
         part->gate = Inlet::Gate::closed;
     state_->parts.push_back(part.get());
@@ -202,11 +351,14 @@ std::shared_ptr<Inlet> Mailbox::add_inlet(MailboxLimits limits, void* user, Lane
 }
 
 bool Mailbox::post(Control control) {
+    std::list<Control> one; // made without the lock
+    one.push_back(std::move(control));
     {
-        const std::lock_guard lock{state_->mutex};
+        const std::lock_guard lock{state_->entry};
         if (state_->closed)
             return false;
-        state_->control.push_back(std::move(control));
+        state_->control.splice(state_->control.end(), one);
+        state_->control_waits.store(true, std::memory_order_relaxed);
         if (!std::exchange(state_->reader_waits, false))
             return true;
     }
@@ -215,46 +367,64 @@ bool Mailbox::post(Control control) {
 }
 
 std::optional<Mailbox::Control> Mailbox::pop_control() {
-    Calls calls;
-    std::optional<Control> control;
+    if (!state_->control_waits.load(std::memory_order_relaxed))
+        return std::nullopt;
+    std::list<Control> one; // destroyed without the lock
     {
-        const std::lock_guard lock{state_->mutex};
-        state_->reader_is_back(calls);
-        if (!state_->control.empty()) {
-            control.emplace(std::move(state_->control.front()));
-            state_->control.pop_front();
-        }
+        const std::lock_guard lock{state_->entry};
+        auto& control = state_->control;
+        if (!control.empty())
+            one.splice(one.begin(), control, control.begin());
+        state_->control_waits.store(!control.empty(), std::memory_order_relaxed);
     }
-    call_all(calls);
-    return control;
+    if (one.empty())
+        return std::nullopt;
+    return std::move(one.front());
 }
 
-std::optional<Mailbox::Delivery> Mailbox::pop_message() {
+Mailbox::Delivery* Mailbox::pop_message() {
+    auto& state = *state_;
+    if (state.reading)
+        state.reading->delivery.message = {};
     Calls calls;
-    std::optional<Delivery> delivery;
+    State::Slot* slot = nullptr;
     {
-        const std::lock_guard lock{state_->mutex};
-        state_->reader_is_back(calls);
-        if (const auto first = state_->first(); first != none) {
-            auto& part = *state_->slots[first].part;
-            delivery.emplace(state_->remove_oldest(part), part.user);
-            ++part.counters.delivered;
-            state_->reading = &part;
-            if (!part.waiting.empty() && State::has_room(part))
-                State::take_waiting(part, calls);
+        const std::lock_guard exit{state.exit};
+        std::unique_lock entry{state.entry, std::defer_lock};
+        state.reader_is_back(calls);
+        slot = state.first();
+        if (!slot || !slot->next_of_part || state.control_arrived.load(std::memory_order_relaxed)) {
+            entry.lock();
+            state.let_in();
+            slot = state.first();
+        }
+        if (slot) {
+            auto& part = *slot->part;
+            state.remove_oldest(part);
+            ++part.delivered;
+            state.reading = slot;
+            state.reading_part = &part;
+            if (part.has_waiting.load(std::memory_order_relaxed)) {
+                if (!entry.owns_lock())
+                    entry.lock();
+                if (State::has_room(part))
+                    State::take_waiting(part, calls);
+            }
         }
     }
     call_all(calls);
-    return delivery;
+    return slot ? &slot->delivery : nullptr;
 }
 
 Task<bool> Mailbox::wait() {
     for (;;) {
+        if (state_->reading)
+            state_->reading->delivery.message = {};
         Calls calls;
         bool ready = false;
         bool closed = false;
         {
-            const std::lock_guard lock{state_->mutex};
+            const State::Both locks{*state_};
             state_->reader_is_back(calls);
             ready = !state_->empty();
             closed = state_->closed;
@@ -270,7 +440,7 @@ Task<bool> Mailbox::wait() {
 void Mailbox::close() noexcept {
     Calls calls;
     {
-        const std::lock_guard lock{state_->mutex};
+        const State::Both locks{*state_};
         if (std::exchange(state_->closed, true))
             return;
         for (auto* part : state_->parts) {
@@ -285,13 +455,13 @@ void Mailbox::close() noexcept {
 
 void Mailbox::discard() noexcept {
     close();
-    std::list<Control> control; // destroyed after the lock
-    std::vector<Message> dropped;
+    std::list<Control> control; // destroyed after the locks
+    State::Dropped dropped{*state_};
     Calls calls;
     {
-        const std::lock_guard lock{state_->mutex};
+        const State::Both locks{*state_};
         control.swap(state_->control);
-        state_->reading = nullptr;
+        state_->reading_part = nullptr;
         for (auto* part : state_->parts) {
             state_->drop_all(*part, dropped);
             state_->take_idle(*part, calls);
@@ -301,10 +471,10 @@ void Mailbox::discard() noexcept {
 }
 
 MailboxCounters Mailbox::counters() const {
-    const std::lock_guard lock{state_->mutex};
+    const State::Both locks{*state_};
     MailboxCounters sum = state_->retired;
     for (const auto* part : state_->parts)
-        sum += part->counters;
+        sum += State::counters(*part);
     return sum;
 }
 
@@ -317,52 +487,115 @@ Inlet::~Inlet() {
     auto& state = *part_->mailbox->state_;
     Calls calls;
     {
-        const std::lock_guard lock{state.mutex};
-        state.retired += part_->counters;
+        const Mailbox::State::Both locks{state};
+        state.retired += Mailbox::State::counters(*part_);
         std::erase(state.parts, part_.get());
-        if (state.reading == part_.get())
-            state.reader_is_back(calls);
+        if (state.reading_part == part_.get()) {
+            state.reading_part = nullptr;
+            state.take_idle(*part_, calls);
+        }
     }
     call_all(calls);
 }
 
-bool Inlet::offer(Message&& message) noexcept {
+bool Inlet::offer(Message&& message) noexcept { return take(std::move(message), nullptr) != Offered::full; }
+
+Receiver::Offered Inlet::offer_through(Intake& intake, Message&& message) noexcept {
+    return take(std::move(message), &intake);
+}
+
+Inlet::Batch::Batch(Inlet& inlet) noexcept : inlet_{inlet} { inlet_.part_->mailbox->state_->entry.lock(); }
+
+Inlet::Batch::~Batch() {
+    auto& state = *inlet_.part_->mailbox->state_;
+    const bool wakes = took_ && std::exchange(state.reader_waits, false);
+    state.entry.unlock();
+    if (wakes)
+        state.wakeup.notify();
+}
+
+bool Inlet::Batch::offer(Message&& message) noexcept {
+    auto& part = *inlet_.part_;
+    const auto bytes = Mailbox::State::cost_of(part, message);
+    if (part.gate != Gate::open || !Mailbox::State::fits(part, bytes))
+        return false;
+    ++part.received;
+    part.mailbox->state_->append(part, std::move(message), bytes);
+    return took_ = true;
+}
+
+void Inlet::shut(Intake& intake) noexcept {
+    const std::lock_guard lock{part_->mailbox->state_->entry};
+    intake.shut();
+}
+
+Receiver::Offered Inlet::take(Message&& message, Intake* intake) noexcept {
     auto& state = *part_->mailbox->state_;
-    std::vector<Message> dropped; // destroyed after the lock
+    const auto size = message.payload().size();
+    std::unique_lock lock{state.entry};
+    if (intake && !intake->open())
+        return Offered::ended;
+    const bool open = part_->gate == Gate::open;
+    const auto bytes = Mailbox::State::cost_of(*part_, message);
+    if (open && !Mailbox::State::fits(*part_, bytes)) {
+        lock.unlock();
+        return take_when_full(std::move(message), intake);
+    }
+    ++part_->received;
+    if (intake)
+        intake->took(size);
+    if (!open) {
+        ++(part_->gate == Gate::not_started ? part_->dropped.not_started : part_->dropped.closed);
+        return Offered::taken;
+    }
+    state.append(*part_, std::move(message), bytes);
+    const bool wakes = std::exchange(state.reader_waits, false);
+    lock.unlock();
+    if (wakes)
+        state.wakeup.notify();
+    return Offered::taken;
+}
+
+// The policy's turn, unless the reader has made room meanwhile.
+Receiver::Offered Inlet::take_when_full(Message&& message, Intake* intake) noexcept {
+    auto& state = *part_->mailbox->state_;
+    Mailbox::State::Dropped dropped{state};
     std::shared_ptr<const std::function<void()>> on_overflow;
     bool wakes = false;
     {
-        const std::lock_guard lock{state.mutex};
-        auto& counters = part_->counters;
-        if (part_->gate != Gate::open) {
-            ++counters.received;
-            ++(part_->gate == Gate::not_started ? counters.dropped.not_started : counters.dropped.closed);
-            return true;
-        }
-        const auto bytes = state.cost_of(*part_, message);
+        const Mailbox::State::Both locks{state};
+        if (intake && !intake->open())
+            return Offered::ended;
+        state.let_in();
+        const auto size = message.payload().size();
+        const auto bytes = Mailbox::State::cost_of(*part_, message);
         bool takes = true;
         if (!Mailbox::State::fits(*part_, bytes)) {
             switch (part_->limits.overflow) {
-            case Overflow::block: part_->refused_bytes = std::max(part_->refused_bytes, bytes); return false;
+            case Overflow::block:
+                part_->refused_bytes = std::max(part_->refused_bytes, bytes);
+                return Offered::full;
             case Overflow::drop_newest:
-                ++counters.dropped.newest;
+                ++part_->dropped.newest;
                 takes = false;
                 break;
             case Overflow::fail:
-                ++counters.dropped.failed;
-                ++part_->unreported_failures;
+                ++part_->dropped.failed;
+                part_->unreported_failures.fetch_add(1, std::memory_order_relaxed);
                 takes = false;
                 break;
             case Overflow::drop_oldest:
                 while (!Mailbox::State::fits(*part_, bytes)) {
-                    dropped.push_back(state.remove_oldest(*part_));
-                    ++counters.dropped.oldest;
+                    dropped.add(state.remove_oldest(*part_));
+                    ++part_->dropped.oldest;
                 }
                 break;
             }
             on_overflow = part_->on_overflow;
         }
-        ++counters.received;
+        ++part_->received;
+        if (intake)
+            intake->took(size);
         if (takes) {
             state.append(*part_, std::move(message), bytes);
             wakes = std::exchange(state.reader_waits, false);
@@ -372,15 +605,15 @@ bool Inlet::offer(Message&& message) noexcept {
         state.wakeup.notify();
     if (on_overflow)
         (*on_overflow)();
-    return true;
+    return Offered::taken;
 }
 
 void Inlet::when_ready(std::function<void()> resume) {
-    auto& state = *part_->mailbox->state_;
     {
-        const std::lock_guard lock{state.mutex};
+        const Mailbox::State::Both locks{*part_->mailbox->state_};
         if (!Mailbox::State::has_room(*part_)) {
             part_->waiting.push_back(std::move(resume));
+            part_->has_waiting.store(true, std::memory_order_relaxed);
             return;
         }
     }
@@ -390,9 +623,9 @@ void Inlet::when_ready(std::function<void()> resume) {
 void Inlet::set_gate(Gate gate) noexcept {
     auto& state = *part_->mailbox->state_;
     Calls calls;
-    std::vector<Message> dropped;
+    Mailbox::State::Dropped dropped{state};
     {
-        const std::lock_guard lock{state.mutex};
+        const Mailbox::State::Both locks{state};
         if (gate == Gate::open) {
             if (!state.closed)
                 part_->gate = gate;
@@ -408,14 +641,14 @@ void Inlet::set_gate(Gate gate) noexcept {
 
 std::uint64_t Inlet::pending() const noexcept {
     const auto& state = *part_->mailbox->state_;
-    const std::lock_guard lock{state.mutex};
+    const std::lock_guard lock{state.exit};
     return state.pending(*part_);
 }
 
 void Inlet::when_idle(std::function<void()> resume) {
     auto& state = *part_->mailbox->state_;
     {
-        const std::lock_guard lock{state.mutex};
+        const std::lock_guard lock{state.exit};
         if (state.pending(*part_) > 0) {
             part_->idle.push_back(std::move(resume));
             return;
@@ -425,32 +658,35 @@ void Inlet::when_idle(std::function<void()> resume) {
 }
 
 std::uint64_t Inlet::overflowed() const noexcept {
-    const std::lock_guard lock{part_->mailbox->state_->mutex};
-    const auto& dropped = part_->counters.dropped;
+    const std::lock_guard lock{part_->mailbox->state_->entry};
+    const auto& dropped = part_->dropped;
     return dropped.oldest + dropped.newest + dropped.failed;
 }
 
 void Inlet::on_overflow(std::function<void()> notify) {
     auto next = notify ? std::make_shared<const std::function<void()>>(std::move(notify)) : nullptr;
-    const std::lock_guard lock{part_->mailbox->state_->mutex};
+    const std::lock_guard lock{part_->mailbox->state_->entry};
     part_->on_overflow.swap(next);
 }
 
 void Inlet::set_limits(MailboxLimits limits) noexcept {
-    const std::lock_guard lock{part_->mailbox->state_->mutex};
+    const std::lock_guard lock{part_->mailbox->state_->entry};
     part_->limits = limits;
 }
 
 void* Inlet::user() const noexcept { return part_->user; }
 
 MailboxCounters Inlet::counters() const {
-    const std::lock_guard lock{part_->mailbox->state_->mutex};
-    return part_->counters;
+    const Mailbox::State::Both locks{*part_->mailbox->state_};
+    return Mailbox::State::counters(*part_);
+}
+
+bool Inlet::has_failures() const noexcept {
+    return part_->unreported_failures.load(std::memory_order_relaxed) != 0;
 }
 
 std::uint64_t Inlet::take_failures() noexcept {
-    const std::lock_guard lock{part_->mailbox->state_->mutex};
-    return std::exchange(part_->unreported_failures, 0);
+    return part_->unreported_failures.exchange(0, std::memory_order_relaxed);
 }
 
 } // namespace fluxmq

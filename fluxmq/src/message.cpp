@@ -13,7 +13,15 @@ boost::json::value Message::json() const {
 
 const Headers& Message::headers() const noexcept {
     static const Headers none;
-    return headers_ ? *headers_ : none;
+    return extras_ && extras_->headers ? *extras_->headers : none;
+}
+
+void Message::set_status(std::uint16_t status) {
+    if (status == this->status())
+        return;
+    auto extras = extras_ ? std::make_shared<Extras>(*extras_) : std::make_shared<Extras>(Bytes{}, nullptr);
+    extras->status = status;
+    extras_ = std::move(extras);
 }
 
 void Message::rethrow_with_topic(const Error& error) const {

@@ -2,6 +2,7 @@
 #include <fluxmq/transport.hpp>
 
 #include <fluxmq/error.hpp>
+#include <fluxmq/subject.hpp>
 
 namespace fluxmq {
 
@@ -42,6 +43,30 @@ Task<DrainReport> Subscription::drain(std::chrono::milliseconds timeout) {
     if (!source || id == 0)
         co_return DrainReport{};
     co_return co_await source->drain(id, timeout);
+}
+
+namespace {
+
+// For a transport to which no topic is special.
+class PlainPublisher final : public Publisher {
+public:
+    PlainPublisher(Transport& transport, std::string topic)
+        : transport_{transport}, topic_{std::move(topic)} {}
+
+    void publish(const Payload& payload, const Headers& headers, std::string_view reply) override {
+        transport_.publish(topic_, payload, headers, reply);
+    }
+
+private:
+    Transport& transport_;
+    const std::string topic_;
+};
+
+} // namespace
+
+std::unique_ptr<Publisher> Transport::publisher(std::string topic) {
+    check_publish(topic);
+    return std::make_unique<PlainPublisher>(*this, std::move(topic));
 }
 
 // Not a coroutine: the payload may refer to the caller's string, which lives only until this call returns.

@@ -95,7 +95,7 @@ private:
 
     NodeRuntime& node_;
     DataInput data_;
-    fluxmq::Bytes alias_bytes_;
+    const std::string* const lasting_alias_; // outlives the node, as its messages may
     fluxmq::MailboxLimits limits_;
     fluxmq::Inlet::Gate gate_ = fluxmq::Inlet::Gate::not_started;
     std::vector<std::unique_ptr<Route>> routes_; // the first one is that of the input's own topics
@@ -132,6 +132,7 @@ private:
     NodeRuntime& node_;
     DataOutput data_;
     std::vector<std::string> wire_topics_;
+    std::vector<std::unique_ptr<fluxmq::Publisher>> publishers_; // of each, from the first publish() on
     std::uint64_t published_ = 0;
 };
 

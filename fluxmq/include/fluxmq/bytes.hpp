@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 #include <utility>
 
@@ -12,24 +13,76 @@ namespace fluxmq {
 namespace detail {
 
 // One heap block: this header, then `capacity` bytes.
+//
+// A reference is counted for every message, and an atomic step costs more than all else that is done for one. So each
+// thread keeps references that it gives up, of the storages that it has to do with at the moment, and takes the next
+// ones from these. It keeps at most `kept_storages`, none of them larger than `largest_kept`.
 struct Storage {
+    static constexpr std::size_t kept_storages = 16;
+    static constexpr std::size_t largest_kept = std::size_t{64} << 10;
+
     std::atomic<std::uint32_t> references{1};
     std::size_t capacity = 0;
 
     char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
 
     static Storage* allocate(std::size_t capacity);
+
     static void retain(Storage* storage) noexcept {
-        if (storage)
+        if (!storage)
+            return;
+        if (auto& mine = kept_of(storage); mine.storage == storage && mine.references > 0)
+            --mine.references;
+        else
             storage->references.fetch_add(1, std::memory_order_relaxed);
     }
-    static void release(Storage* storage, std::uint32_t count = 1) noexcept {
-        if (storage && storage->references.fetch_sub(count, std::memory_order_acq_rel) == count)
+
+    static void release(Storage* storage) noexcept {
+        if (!storage)
+            return;
+        auto& mine = kept_of(storage);
+        if (mine.storage == storage) {
+            // Whoever holds all references needs no atomic step: nobody is left to take another one.
+            if (storage->references.load(std::memory_order_acquire) == ++mine.references) {
+                mine = {};
+                destroy(storage);
+            }
+        } else if (storage->references.load(std::memory_order_acquire) == 1) {
             destroy(storage);
+        } else {
+            keep(storage);
+        }
+    }
+
+    /// Gives up `count` references at once.
+    static void release(Storage* storage, std::uint32_t count) noexcept;
+
+    /// Whether nobody has a reference but the `count` of the caller, and what this thread keeps.
+    bool only(std::uint32_t count) const noexcept {
+        const auto& mine = kept_of(this);
+        return references.load(std::memory_order_acquire) ==
+               count + (mine.storage == this ? mine.references : 0);
     }
 
 private:
+    struct Kept {
+        Storage* storage = nullptr;
+        std::uint32_t references = 0;
+    };
+    struct KeptTable {
+        Kept kept[kept_storages];
+        bool closed = false; // the thread is about to end
+    };
+    struct AtThreadEnd;
+
+    static Kept& kept_of(const Storage* storage) noexcept {
+        return table.kept[(reinterpret_cast<std::uintptr_t>(storage) / 32) % kept_storages];
+    }
+    static void keep(Storage* storage) noexcept;
+    static void give_up(Kept& kept) noexcept;
     static void destroy(Storage* storage) noexcept;
+
+    static thread_local constinit KeptTable table;
 };
 
 } // namespace detail
@@ -46,15 +99,28 @@ public:
     }
     Bytes(Bytes&& other) noexcept
         : storage_{std::exchange(other.storage_, nullptr)}, view_{std::exchange(other.view_, {})} {}
-    Bytes& operator=(Bytes other) noexcept {
-        std::swap(storage_, other.storage_);
-        std::swap(view_, other.view_);
+    // Of the same storage, as messages out of one read buffer are, it moves no reference.
+    Bytes& operator=(const Bytes& other) noexcept {
+        if (storage_ != other.storage_) {
+            detail::Storage::retain(other.storage_);
+            detail::Storage::release(std::exchange(storage_, other.storage_));
+        }
+        view_ = other.view_;
+        return *this;
+    }
+    Bytes& operator=(Bytes&& other) noexcept {
+        auto* const storage = std::exchange(other.storage_, nullptr);
+        view_ = std::exchange(other.view_, {});
+        detail::Storage::release(std::exchange(storage_, storage));
         return *this;
     }
     ~Bytes() { detail::Storage::release(storage_); }
 
     /// A copy of `text` in storage of its own, exactly as large.
     static Bytes copy(std::string_view text);
+
+    /// A copy of all `texts`, one after the other, in one storage, exactly as large.
+    static Bytes join(std::initializer_list<std::string_view> texts);
 
     /// Refers to `text` without owning it: for string literals and other data that is never freed.
     static Bytes unowned(std::string_view text) noexcept;
@@ -66,7 +132,8 @@ public:
     bool empty() const noexcept { return view_.empty(); }
 
     /// A part of these bytes; `offset` and `size` are clamped to what is there.
-    Bytes slice(std::size_t offset, std::size_t size = std::string_view::npos) const noexcept;
+    Bytes slice(std::size_t offset, std::size_t size = std::string_view::npos) const& noexcept;
+    Bytes slice(std::size_t offset, std::size_t size = std::string_view::npos) && noexcept;
 
     /// Bytes of memory that this object keeps alive: the capacity of its storage, 0 when it owns none.
     std::size_t pinned() const noexcept { return storage_ ? storage_->capacity : 0; }
@@ -103,7 +170,10 @@ public:
         std::swap(spare_, other.spare_);
         return *this;
     }
-    ~Buffer() { detail::Storage::release(storage_, 1 + spare_); }
+    ~Buffer() {
+        if (storage_)
+            detail::Storage::release(storage_, 1 + spare_);
+    }
 
     char* data() noexcept { return storage_ ? storage_->data() : nullptr; }
     std::size_t capacity() const noexcept { return storage_ ? storage_->capacity : 0; }

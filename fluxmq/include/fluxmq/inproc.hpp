@@ -51,6 +51,7 @@ public:
     Task<DrainReport> drain(std::chrono::milliseconds timeout = default_drain_timeout) override;
     void publish(std::string_view topic, const Payload& payload, const Headers& headers = {},
                  std::string_view reply = {}) override;
+    std::unique_ptr<Publisher> publisher(std::string topic) override;
     Task<Subscription> subscribe(std::string topic, std::shared_ptr<Receiver> receiver,
                                  SubscribeOptions options = {}) override;
     Task<> flush(std::chrono::milliseconds timeout = default_flush_timeout) override;

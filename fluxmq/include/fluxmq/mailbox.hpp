@@ -61,7 +61,10 @@ public:
     bool post(Control control);
 
     std::optional<Control> pop_control();
-    std::optional<Delivery> pop_message();
+
+    /// The next message, to be used or moved from until the next call of pop_message() or wait(); null when there is
+    /// none.
+    Delivery* pop_message();
 
     /// Waits until there is something to pop. False: closed, and nothing is left.
     /// Cancellation: throws Error{cancelled}; nothing is lost.
@@ -94,11 +97,30 @@ public:
 
     bool offer(Message&& message) noexcept override;
     void when_ready(std::function<void()> resume) override;
-    /// The reader is at a message from pop_message() until it calls pop_*() or wait() again.
+    /// The reader is at a message from pop_message() until it calls that or wait() again.
     std::uint64_t pending() const noexcept override;
     void when_idle(std::function<void()> resume) override;
     std::uint64_t overflowed() const noexcept override;
     void on_overflow(std::function<void()> notify) override;
+    Offered offer_through(Intake& intake, Message&& message) noexcept override;
+    void shut(Intake& intake) noexcept override;
+
+    /// Several messages in a row under one lock, for a transport that has read them all. Until it is destroyed, which
+    /// must be soon, nobody else comes in by this mailbox, and whoever made it calls nothing else of it.
+    class Batch {
+    public:
+        explicit Batch(Inlet& inlet) noexcept;
+        ~Batch();
+        Batch(const Batch&) = delete;
+        Batch& operator=(const Batch&) = delete;
+
+        /// Takes `message`, or leaves it untouched and returns false: offer() it, when this is gone.
+        bool offer(Message&& message) noexcept;
+
+    private:
+        Inlet& inlet_;
+        bool took_ = false;
+    };
 
     /// Opens or shuts it. Shutting drops what waits, counted as Drops::closed.
     void set_gate(Gate gate) noexcept;
@@ -113,11 +135,15 @@ public:
 
     /// Messages dropped under Overflow::fail since the last call: for the reader to report.
     std::uint64_t take_failures() noexcept;
+    /// Whether there are any.
+    bool has_failures() const noexcept;
 
 private:
     friend class Mailbox;
     struct Part;
     explicit Inlet(std::unique_ptr<Part> part);
+    Offered take(Message&& message, Intake* intake) noexcept;
+    Offered take_when_full(Message&& message, Intake* intake) noexcept;
     std::unique_ptr<Part> part_;
 };
 

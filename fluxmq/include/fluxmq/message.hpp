@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace fluxmq {
@@ -20,8 +21,17 @@ class Message {
 public:
     Message() = default;
     Message(Bytes topic, Bytes payload, Bytes reply = {}, std::shared_ptr<const Headers> headers = nullptr)
-        : topic_{std::move(topic)}, payload_{std::move(payload)}, reply_{std::move(reply)},
-          headers_{std::move(headers)} {}
+        : payload_{std::move(payload)}, topic_{std::move(topic)} {
+        if (!reply.empty() || headers)
+            extras_ = std::make_shared<const Extras>(std::move(reply), std::move(headers));
+    }
+
+    /// A message whose topic and reply topic lie in the storage of its payload, as in a transport's read buffer: the
+    /// payload's reference keeps all of it alive, so that a copy counts one reference and not three.
+    static Message in_one(Bytes payload, std::string_view topic, std::string_view reply = {},
+                          std::shared_ptr<const Headers> headers = nullptr) {
+        return {Bytes::unowned(topic), std::move(payload), Bytes::unowned(reply), std::move(headers)};
+    }
 
     /// The topic it was published on.
     std::string_view topic() const noexcept { return topic_.view(); }
@@ -48,29 +58,39 @@ public:
     }
 
     /// The topic to answer on; empty when no answer is asked for.
-    std::string_view reply() const noexcept { return reply_.view(); }
+    std::string_view reply() const noexcept { return extras_ ? extras_->reply.view() : std::string_view{}; }
 
     const Headers& headers() const noexcept;
     /// The headers for sharing with another message; null when there are none.
-    const std::shared_ptr<const Headers>& shared_headers() const noexcept { return headers_; }
+    std::shared_ptr<const Headers> shared_headers() const noexcept {
+        return extras_ ? extras_->headers : nullptr;
+    }
 
     /// The broker's own status: 0 for an ordinary message, 503 for "no responders" (NATS ADR-22).
-    std::uint16_t status() const noexcept { return status_; }
-    void set_status(std::uint16_t status) noexcept { status_ = status; }
+    std::uint16_t status() const noexcept { return extras_ ? extras_->status : std::uint16_t{0}; }
+    void set_status(std::uint16_t status);
 
     /// The alias of the node input that it came in by; empty outside a node.
-    std::string_view input() const noexcept { return input_.view(); }
-    void set_input(Bytes alias) noexcept { input_ = std::move(alias); }
+    std::string_view input() const noexcept { return input_ ? *input_ : std::string_view{}; }
+    /// `alias` must live as long as this message and all its copies; null is for none.
+    void set_input(const std::string* alias) noexcept { input_ = alias; }
 
 private:
     [[noreturn]] void rethrow_with_topic(const Error& error) const;
 
-    Bytes topic_;
+    // What most messages do not have: a message is moved several times on its way.
+    struct Extras {
+        Extras(Bytes r, std::shared_ptr<const Headers> h) : reply{std::move(r)}, headers{std::move(h)} {}
+
+        Bytes reply;
+        std::shared_ptr<const Headers> headers;
+        std::uint16_t status = 0;
+    };
+
     Bytes payload_;
-    Bytes reply_;
-    Bytes input_;
-    std::shared_ptr<const Headers> headers_;
-    std::uint16_t status_ = 0;
+    Bytes topic_;
+    const std::string* input_ = nullptr;
+    std::shared_ptr<const Extras> extras_;
 };
 
 } // namespace fluxmq

@@ -57,8 +57,11 @@ public:
     std::string_view view() const noexcept { return view_; }
     std::size_t size() const noexcept { return view_.size(); }
 
+    /// Whether own() copies nothing.
+    bool owned() const noexcept { return owned_.data() == view_.data(); }
+
     /// The bytes with shared ownership: copies them unless they are owned already.
-    Bytes own() const { return owned_.data() == view_.data() ? owned_ : Bytes::copy(view_); }
+    Bytes own() const { return owned() ? owned_ : Bytes::copy(view_); }
 
 private:
     Bytes owned_;

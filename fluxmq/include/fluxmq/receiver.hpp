@@ -8,6 +8,8 @@
 
 namespace fluxmq {
 
+class Intake;
+
 /// Where a transport puts what a subscription receives; a Mailbox's Inlet is one.
 ///
 /// A transport calls it from any thread, also inside a publish(), so it must be thread-safe, must not block,
@@ -38,6 +40,15 @@ public:
 
     /// `notify` is called, on any thread, each time that overflowed() has grown; it replaces the earlier one.
     virtual void on_overflow(std::function<void()> notify) { static_cast<void>(notify); }
+
+    // For transports that offer from several threads. A receiver with a lock of its own spares them a second one for
+    // each message by overriding both. Internal.
+
+    enum class Offered { taken, full, ended };
+    /// offer(), as long as `intake` is open, which then learns of it.
+    virtual Offered offer_through(Intake& intake, Message&& message) noexcept;
+    /// Shuts `intake`: after it returns, nothing more is taken through it.
+    virtual void shut(Intake& intake) noexcept;
 };
 
 } // namespace fluxmq

@@ -101,6 +101,19 @@ private:
     std::uint64_t id_ = 0;
 };
 
+/// One topic to publish on, checked and looked up once: for what comes often. It follows the rules of
+/// Transport::publish(), order with it included, and is for the time that its transport lives.
+///
+/// Thread safety: one thread at a time.
+class Publisher {
+public:
+    virtual ~Publisher() = default;
+
+    /// As Transport::publish().
+    virtual void publish(const Payload& payload, const Headers& headers = {},
+                         std::string_view reply = {}) = 0;
+};
+
 /// A connection to a broker: bytes to topics and back.
 ///
 /// Thread safety: publish, respond, counters and a Subscription's unsubscribe: any thread. The coroutines are
@@ -129,6 +142,9 @@ public:
     /// closed.
     virtual void publish(std::string_view topic, const Payload& payload, const Headers& headers = {},
                          std::string_view reply = {}) = 0;
+
+    /// What publishes on `topic`, for less. Throws Error{invalid_topic}. Thread safety: any thread.
+    virtual std::unique_ptr<Publisher> publisher(std::string topic);
 
     /// Subscribes, wildcards allowed; completes when the broker routes to it, so that whatever is published
     /// after that arrives. Errors: invalid_topic, permission_denied, not_connected, closed, disconnected.

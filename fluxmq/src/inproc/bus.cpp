@@ -6,47 +6,18 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 namespace fluxmq {
 
 namespace inproc {
 
-namespace {
-
-constexpr std::uint32_t ended_bit = std::uint32_t{1} << 31;
-
-} // namespace
-
-Target::Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options,
-               std::shared_ptr<Received> received)
+Target::Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options)
     : pattern_{std::move(pattern)}, queue_{options.queue}, receiver_{std::move(receiver)},
-      received_{std::move(received)}, limited_{options.max_messages != 0},
-      remaining_{static_cast<std::int64_t>(options.max_messages)} {}
-
-Target::Offered Target::offer(Message& message) noexcept {
-    auto result = Offered::ended;
-    if (!(offers_.fetch_add(1, std::memory_order_acquire) & ended_bit)) {
-        const auto bytes = message.payload().size();
-        const bool within = !limited_ || remaining_.fetch_sub(1, std::memory_order_relaxed) > 0;
-        if (within)
-            result = receiver_->offer(std::move(message)) ? Offered::taken : Offered::full;
-        if (result == Offered::taken) {
-            received_->messages.fetch_add(1, std::memory_order_relaxed);
-            received_->bytes.fetch_add(bytes, std::memory_order_relaxed);
-        } else if (limited_) {
-            remaining_.fetch_add(1, std::memory_order_relaxed);
-        }
-    }
-    offers_.fetch_sub(1, std::memory_order_release);
-    return result;
-}
+      intake_{options.max_messages} {}
 
 void Target::end() noexcept {
-    offers_.fetch_or(ended_bit, std::memory_order_acq_rel);
-    while (offers_.load(std::memory_order_acquire) != ended_bit)
-        std::this_thread::yield(); // an offer only queues: it is over in no time
+    receiver_->shut(intake_);
     resume_blocked();
 }
 
@@ -56,7 +27,7 @@ void Target::when_ready(std::function<void()> resume) {
     {
         const std::lock_guard lock{mutex_};
         blocked_.push_back(std::move(resume));
-        ended = offers_.load(std::memory_order_acquire) & ended_bit;
+        ended = intake_.is_shut();
         asked = std::exchange(asked_, true);
     }
     if (ended)
@@ -95,12 +66,14 @@ void InProcBus::Core::add(const std::shared_ptr<Target>& target) {
     const std::unique_lock lock{mutex_};
     tree_.insert(target->pattern(), target);
     forget_routes(target->pattern());
+    generation_.fetch_add(1, std::memory_order_release);
 }
 
 void InProcBus::Core::remove(const std::shared_ptr<Target>& target) noexcept {
     const std::unique_lock lock{mutex_};
     tree_.erase(target->pattern(), target);
     forget_routes(target->pattern());
+    generation_.fetch_add(1, std::memory_order_release);
 }
 
 // Only those that change: queue groups of the others keep their turns.

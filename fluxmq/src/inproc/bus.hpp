@@ -3,6 +3,8 @@
 
 #include <fluxmq/inproc.hpp>
 
+#include "../count.hpp"
+#include "../intake.hpp"
 #include "subject_tree.hpp"
 
 #include <atomic>
@@ -17,26 +19,19 @@
 
 namespace fluxmq::inproc {
 
-/// What the receivers of one connection took.
-struct Received {
-    std::atomic<std::uint64_t> messages{0};
-    std::atomic<std::uint64_t> bytes{0};
-};
-
 /// One subscription of one connection. Thread safety: all members.
 class Target : public std::enable_shared_from_this<Target> {
 public:
-    Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options,
-           std::shared_ptr<Received> received);
+    Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options);
 
     const std::string& pattern() const noexcept { return pattern_; }
     const std::string& queue() const noexcept { return queue_; }
 
-    enum class Offered { taken, full, ended };
+    using Offered = Receiver::Offered;
 
     /// Offers `message` to the receiver. After the last message of a limited subscription, and after end(),
     /// says `ended`.
-    Offered offer(Message& message) noexcept;
+    Offered offer(Message& message) noexcept { return receiver_->offer_through(intake_, std::move(message)); }
 
     /// After a `full`: calls `resume` once, on any thread, when the receiver has room again or the target has
     /// ended.
@@ -50,8 +45,14 @@ public:
     /// Messages that wait with their publishers until the receiver has room.
     std::atomic<std::uint64_t> waiting{0};
 
+    /// Adds received and received_bytes.
+    void add_to(TransportCounters& counters) const noexcept {
+        counters.received += intake_.messages();
+        counters.received_bytes += intake_.bytes();
+    }
+
     /// Whether the limit of a limited subscription is used up.
-    bool exhausted() const noexcept { return limited_ && remaining_.load(std::memory_order_relaxed) <= 0; }
+    bool exhausted() const noexcept { return intake_.exhausted(); }
 
 private:
     void resume_blocked();
@@ -59,11 +60,7 @@ private:
     const std::string pattern_;
     const std::string queue_;
     const std::shared_ptr<Receiver> receiver_;
-    const std::shared_ptr<Received> received_;
-    const bool limited_;
-    std::atomic<std::int64_t> remaining_;
-    // Offers that run now, and a bit that says no more of them: what lets end() wait for the last one.
-    std::atomic<std::uint32_t> offers_{0};
+    Intake intake_;
 
     std::mutex mutex_;                           // guards what follows
     std::vector<std::function<void()>> blocked_; // publishers that wait for room
@@ -102,6 +99,9 @@ public:
     /// Throws Error{invalid_topic} for a topic that cannot be published on.
     std::shared_ptr<const inproc::Route> route(std::string_view topic);
 
+    /// Grows whenever the answer of route() may change.
+    std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
+
     std::uint64_t next_connection_number() noexcept { return ++last_connection_; }
 
 private:
@@ -119,6 +119,7 @@ private:
     inproc::SubjectTree<std::shared_ptr<inproc::Target>> tree_;
     // Routes that were looked up, until the next change: topics repeat.
     std::unordered_map<std::string, std::shared_ptr<const inproc::Route>, Hash, std::equal_to<>> routes_;
+    std::atomic<std::uint64_t> generation_{1};
     std::atomic<std::uint64_t> last_connection_{0};
 };
 

@@ -32,20 +32,6 @@ private:
     std::weak_ptr<RequestTable> requests_;
 };
 
-std::shared_ptr<const Headers> share(const Headers& headers) {
-    return headers.empty() ? nullptr : std::make_shared<const Headers>(headers);
-}
-
-// As a NATS server counts it: with the headers as they are on its wire (ADR-4), so that the limit is the same.
-std::size_t body_size(const Payload& payload, const Headers& headers) noexcept {
-    std::size_t size = payload.size();
-    if (!headers.empty())
-        size += std::string_view{"NATS/1.0\r\n\r\n"}.size();
-    for (const auto& [name, value] : headers)
-        size += name.size() + value.size() + std::string_view{": \r\n"}.size();
-    return size;
-}
-
 } // namespace
 
 InProc::Connection::Connection(std::shared_ptr<InProcBus::Core> core)
@@ -86,7 +72,7 @@ void InProc::Connection::close() noexcept {
     std::shared_ptr<SlowConsumers> slow;
     {
         const std::lock_guard lock{mutex_};
-        targets.swap(targets_);
+        targets = targets_;
         inbox = std::move(inbox_);
         slow = std::move(slow_);
         lost_ += waiting_.exchange(0);
@@ -95,10 +81,8 @@ void InProc::Connection::close() noexcept {
             backlog.target->waiting -= backlog.entries.size();
         wake_flushers();
     }
-    for (const auto& [id, target] : targets) {
-        core_->remove(target);
-        target->end();
-    }
+    for (const auto& [id, target] : targets)
+        end(id, target);
     requests_->fail_all(Error{errc::closed, "the transport was closed"});
     if (slow)
         slow->stop();
@@ -109,149 +93,6 @@ void InProc::Connection::close() noexcept {
 void InProc::Connection::abandon() noexcept {
     events_.clear();
     close();
-}
-
-void InProc::Connection::check_open(std::string_view topic) const {
-    if (state_ == State::connected)
-        return;
-    if (state_ == State::closed)
-        throw Error{errc::closed, "the transport was closed", std::string{topic}};
-    throw Error{errc::not_connected, "connect() comes first", std::string{topic}};
-}
-
-void InProc::Connection::publish(std::string_view topic, const Payload& payload, const Headers& headers,
-                                 std::string_view reply) {
-    try {
-        check_open(topic);
-        if (!reply.empty())
-            check_publish(reply);
-        if (const auto size = body_size(payload, headers); size > core_->options.max_payload)
-            throw Error{errc::payload_too_large,
-                        std::to_string(size) + " bytes" + (headers.empty() ? "" : " with headers") +
-                            ", the bus takes " + std::to_string(core_->options.max_payload),
-                        std::string{topic}};
-        if (waiting_.load(std::memory_order_relaxed) >= core_->options.max_waiting)
-            throw Error{errc::buffer_full,
-                        std::to_string(waiting_.load()) + " messages wait for room in blocking mailboxes",
-                        std::string{topic}};
-        const auto route = core_->route(topic);
-        published_.fetch_add(1, std::memory_order_relaxed);
-        published_bytes_.fetch_add(payload.size(), std::memory_order_relaxed);
-        if (!route->empty()) {
-            send(*route, Message{route->topic, payload.own(), Bytes::copy(reply), share(headers)});
-        } else if (!reply.empty()) {
-            Message nobody{Bytes::copy(reply), {}};
-            nobody.set_status(503);
-            send(*core_->route(reply), std::move(nobody));
-        }
-    } catch (const Error&) {
-        rejected_.fetch_add(1, std::memory_order_relaxed);
-        throw;
-    }
-}
-
-void InProc::Connection::send(const inproc::Route& route, Message message) {
-    for (const auto& group : route.groups)
-        deliver_to_group(*group, message);
-    for (std::size_t i = 0; i + 1 < route.everyone.size(); ++i)
-        deliver(route.everyone[i], message);
-    if (!route.everyone.empty())
-        deliver(route.everyone.back(), std::move(message));
-}
-
-// Offers unless messages wait already, which go first.
-InProc::Connection::Target::Offered InProc::Connection::offer(Target& target, Message& message) {
-    if (waiting_.load(std::memory_order_relaxed) == 0)
-        return target.offer(message);
-    const std::lock_guard lock{mutex_};
-    return backlogs_.contains(&target) ? Target::Offered::full : target.offer(message);
-}
-
-// Members take turns; one that is full or gone is passed over while another can take the message.
-void InProc::Connection::deliver_to_group(const inproc::Route::Group& group, Message message) {
-    const auto count = group.members.size();
-    const auto first = group.next.fetch_add(1, std::memory_order_relaxed);
-    const std::shared_ptr<Target>* full = nullptr;
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto& member = group.members[(first + i) % count];
-        switch (offer(*member, message)) {
-        case Target::Offered::taken:
-            if (member->exhausted())
-                core_->remove(member);
-            return;
-        case Target::Offered::full:
-            if (!full)
-                full = &member;
-            break;
-        case Target::Offered::ended: break;
-        }
-    }
-    if (full)
-        deliver(*full, std::move(message));
-}
-
-void InProc::Connection::deliver(const std::shared_ptr<Target>& target, Message message) {
-    auto offered = Target::Offered::full;
-    if (waiting_.load(std::memory_order_relaxed) == 0)
-        offered = target->offer(message);
-    if (offered == Target::Offered::full) {
-        const std::lock_guard lock{mutex_};
-        const bool behind = backlogs_.contains(target.get());
-        if (!behind)
-            offered = target->offer(message);
-        if (offered == Target::Offered::full) {
-            auto& backlog = backlogs_[target.get()];
-            backlog.target = target;
-            backlog.entries.push_back({++last_number_, std::move(message)});
-            waiting_.fetch_add(1, std::memory_order_relaxed);
-            ++target->waiting;
-        }
-        if (behind)
-            return;
-    }
-    if (offered == Target::Offered::full)
-        resume_when_ready(*target);
-    else if (target->exhausted())
-        core_->remove(target);
-}
-
-void InProc::Connection::resume_when_ready(Target& target) {
-    target.when_ready([weak = weak_from_this(), key = &target] {
-        if (const auto self = weak.lock())
-            self->retry(key);
-    });
-}
-
-// The receiver of `key` has room again. The backlog, when it is still there, keeps its target alive.
-void InProc::Connection::retry(Target* key) {
-    std::shared_ptr<Target> target; // may be the last to hold its receiver, so it must outlive the lock
-    bool empty = false;
-    {
-        const std::lock_guard lock{mutex_};
-        const auto found = backlogs_.find(key);
-        if (found == backlogs_.end())
-            return;
-        target = found->second.target;
-        auto& entries = found->second.entries;
-        while (!entries.empty()) {
-            const auto offered = target->offer(entries.front().message);
-            if (offered == Target::Offered::full)
-                break;
-            if (offered == Target::Offered::ended)
-                lost_.fetch_add(1, std::memory_order_relaxed);
-            entries.pop_front();
-            waiting_.fetch_sub(1, std::memory_order_relaxed);
-            --target->waiting;
-        }
-        empty = entries.empty();
-        if (empty)
-            backlogs_.erase(found);
-        wake_flushers();
-    }
-    if (!empty)
-        resume_when_ready(*target);
-    else if (target->exhausted())
-        core_->remove(target);
 }
 
 Subscription InProc::Connection::subscribe(std::string pattern, std::shared_ptr<Receiver> receiver,
@@ -265,7 +106,7 @@ Subscription InProc::Connection::subscribe(std::string pattern, std::shared_ptr<
     if (draining_)
         throw Error{errc::closed, "the transport is being drained", pattern};
     receiver = slow_->watch(std::move(receiver), pattern);
-    const auto target = std::make_shared<Target>(std::move(pattern), std::move(receiver), options, received_);
+    const auto target = std::make_shared<Target>(std::move(pattern), std::move(receiver), options);
     const auto id = ++last_id_;
     targets_.emplace(id, target);
     core_->add(target);
@@ -279,11 +120,17 @@ void InProc::Connection::unsubscribe(std::uint64_t id) noexcept {
         const auto found = targets_.find(id);
         if (found == targets_.end())
             return;
-        target = std::move(found->second);
-        targets_.erase(found);
+        target = found->second;
     }
+    end(id, target);
+}
+
+void InProc::Connection::end(std::uint64_t id, const std::shared_ptr<Target>& target) noexcept {
     core_->remove(target);
     target->end();
+    const std::lock_guard lock{mutex_};
+    if (targets_.erase(id) != 0)
+        target->add_to(retired_);
 }
 
 Task<DrainReport> InProc::Connection::drain(std::uint64_t id, std::chrono::milliseconds timeout) {
@@ -421,18 +268,6 @@ Task<> InProc::Connection::flush(std::chrono::milliseconds timeout) {
     if (expired)
         throw Error{errc::timeout, std::to_string(waiting_.load()) + " messages still wait for room after " +
                                        std::to_string(timeout.count()) + " ms"};
-}
-
-TransportCounters InProc::Connection::counters() const {
-    TransportCounters counters;
-    counters.published = published_;
-    counters.published_bytes = published_bytes_;
-    counters.received = received_->messages;
-    counters.received_bytes = received_->bytes;
-    counters.rejected = rejected_;
-    counters.lost = lost_;
-    counters.pending = waiting_;
-    return counters;
 }
 
 } // namespace fluxmq

@@ -30,6 +30,7 @@ public:
 
     void publish(std::string_view topic, const Payload& payload, const Headers& headers,
                  std::string_view reply);
+    std::unique_ptr<Publisher> publisher(std::string topic);
     Subscription subscribe(std::string pattern, std::shared_ptr<Receiver> receiver,
                            const SubscribeOptions& options);
     void unsubscribe(std::uint64_t id) noexcept override;
@@ -57,9 +58,16 @@ private:
         std::deque<Entry> entries;
     };
 
+    class TopicPublisher;
+
     void check_open(std::string_view topic) const;
-    void send(const inproc::Route& route, Message message);
-    void deliver(const std::shared_ptr<Target>& target, Message message);
+    void check(std::string_view topic, const Payload& payload, const Headers& headers,
+               std::string_view reply) const;
+    template <class MakeTopic>
+    void pass_on(const inproc::Route& route, MakeTopic make_topic, const Payload& payload,
+                 const Headers& headers, std::string_view reply);
+    void send(const inproc::Route& route, Message&& message);
+    void deliver(const std::shared_ptr<Target>& target, Message&& message);
     Target::Offered offer(Target& target, Message& message);
     void resume_when_ready(Target& target);
     void deliver_to_group(const inproc::Route::Group& group, Message message);
@@ -67,12 +75,12 @@ private:
     void wake_flushers() noexcept;
     bool leave_flushers(const std::shared_ptr<Wakeup>& wakeup) noexcept;
     std::uint64_t oldest_waiting() const noexcept;
+    void end(std::uint64_t id, const std::shared_ptr<Target>& target) noexcept;
     void open_inbox();
     Task<DrainReport> drained(std::vector<std::shared_ptr<Target>> targets, Clock::time_point deadline);
 
     const std::shared_ptr<InProcBus::Core> core_;
     const std::shared_ptr<RequestTable> requests_;
-    const std::shared_ptr<inproc::Received> received_ = std::make_shared<inproc::Received>();
     Events events_;
     std::atomic<State> state_{State::fresh};
     std::atomic<bool> draining_{false};
@@ -80,6 +88,8 @@ private:
     mutable std::mutex mutex_; // guards what follows
     std::uint64_t last_id_ = 0;
     std::map<std::uint64_t, std::shared_ptr<Target>> targets_;
+    std::vector<const TopicPublisher*> publishers_;
+    TransportCounters retired_; // of targets and publishers that are gone
     std::map<Target*, Backlog> backlogs_;
     std::uint64_t last_number_ = 0;
     struct Flusher {

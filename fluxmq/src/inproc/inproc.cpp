@@ -35,6 +35,10 @@ void InProc::publish(std::string_view topic, const Payload& payload, const Heade
     connection_->publish(topic, payload, headers, reply);
 }
 
+std::unique_ptr<Publisher> InProc::publisher(std::string topic) {
+    return connection_->publisher(std::move(topic));
+}
+
 Task<Subscription> InProc::subscribe(std::string topic, std::shared_ptr<Receiver> receiver,
                                      SubscribeOptions options) {
     const auto connection = connection_;

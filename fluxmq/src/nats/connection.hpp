@@ -99,9 +99,9 @@ private:
     Task<std::string> serve(Session& session);
     Progress consume(Session& session);
     bool deliver_messages(Session& session, nats::Frame& frame);
-    nats::Subscriptions::Outcome deliver(Session& session, const nats::Frame& frame);
-    static Message make_message(Session& session, const nats::Frame& frame,
-                                const nats::Subscriptions::Entry* entry);
+    nats::Subscriptions::Outcome deliver(Session& session, nats::Subscriptions::Delivery& delivery,
+                                         const nats::Frame& frame);
+    static Message make_message(Session& session, const nats::Frame& frame);
     Progress handle(Session& session, const nats::Frame& frame);
     std::optional<std::string> server_error(std::string_view text);
     Task<> unstall(Session& session);

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "subscriptions.hpp"
 
-#include <algorithm>
-
 namespace fluxmq::nats {
 
-Subscriptions::Entry::Entry(std::string_view topic, std::string group, std::shared_ptr<Receiver> to,
-                            std::uint64_t limit)
-    : storage{topic.size()}, subject{storage.data(), topic.size()}, queue{std::move(group)},
-      receiver{std::move(to)}, max_messages{limit} {
-    std::copy(topic.begin(), topic.end(), storage.data());
-}
-
 Subscriptions::Delivery::~Delivery() {
+    batch_.reset();
     table_.delivering_ = false;
     retired_.swap(table_.retired_);
 }
@@ -26,20 +18,39 @@ void Subscriptions::clear() noexcept {
     std::swap(gone, entries_);
 }
 
-Subscriptions::Outcome Subscriptions::deliver_to(Entry& entry, std::uint64_t sid, Message&& message,
-                                                 Message& refused) {
+Subscriptions::Outcome Subscriptions::Delivery::offer(std::uint64_t sid, Message&& message) {
+    if (sid == last_sid_ && last_inlet_ && offer_to_batch(message))
+        return Outcome::taken;
+    batch_.reset();
+    auto* entry = table_.entries_.find(sid);
+    if (!entry)
+        return Outcome::unknown;
+    last_sid_ = sid;
+    last_inlet_ = entry->max_messages == 0 ? entry->inlet : nullptr;
     // Counted first: the entry may be gone when offer() returns.
-    const bool last = ++entry.delivered == entry.max_messages;
-    if (!entry.receiver->offer(std::move(message))) {
-        refused = std::move(message); // NOLINT(bugprone-use-after-move): untouched by contract
-        if (auto* still = entries_.find(sid))
+    const bool last = ++entry->delivered == entry->max_messages;
+    if (!entry->receiver->offer(std::move(message))) {
+        if (auto* still = table_.entries_.find(sid))
             --still->delivered;
         return Outcome::full;
     }
     if (last)
-        if (auto ended = entries_.erase(sid))
-            retired_.push_back(std::move(ended->receiver));
+        if (auto ended = table_.entries_.erase(sid))
+            table_.retired_.push_back(std::move(ended->receiver));
     return Outcome::taken;
+}
+
+// Others must not be kept out for long.
+bool Subscriptions::Delivery::offer_to_batch(Message& message) {
+    constexpr int largest_batch = 32;
+    if (batch_size_ == largest_batch)
+        batch_.reset();
+    if (!batch_) {
+        batch_.emplace(*last_inlet_);
+        batch_size_ = 0;
+    }
+    ++batch_size_;
+    return batch_->offer(std::move(message));
 }
 
 std::shared_ptr<Receiver> Subscriptions::receiver(std::uint64_t sid) {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <fluxmq/bytes.hpp>
-#include <fluxmq/message.hpp>
-#include <fluxmq/receiver.hpp>
+#include <fluxmq/mailbox.hpp>
 
 #include "protocol.hpp"
 #include "slot_map.hpp"
@@ -11,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +22,7 @@ namespace fluxmq::nats {
 /// another thread returns when no offer() runs any more, and a delivery costs no lock of its own. The lock is
 /// recursive, because a receiver may drop its own subscription.
 ///
-/// Thread safety: all members; for deliver(), with a Delivery in hand.
+/// Thread safety: all members.
 class Subscriptions {
 public:
     /// The id of the inbox that all requests share; it is not in the table.
@@ -37,26 +36,37 @@ public:
         }
         ~Delivery();
 
+        enum class Outcome { taken, unknown, full };
+
+        /// Offers `message` to the subscription `sid`. On Outcome::full it is left untouched.
+        Outcome offer(std::uint64_t sid, Message&& message);
+
+        /// What comes next is not for the inlet of the last message.
+        void end_batch() noexcept { batch_.reset(); }
+
     private:
+        bool offer_to_batch(Message& message);
+
         Subscriptions& table_;
         std::vector<std::shared_ptr<Receiver>> retired_; // destroyed after the lock
         std::unique_lock<std::recursive_mutex> lock_;
+        // A run of messages for one inlet goes in under one lock of that.
+        std::uint64_t last_sid_ = 0;
+        Inlet* last_inlet_ = nullptr; // of last_sid_, when it takes batches
+        std::optional<Inlet::Batch> batch_;
+        int batch_size_ = 0;
     };
-
-    enum class Outcome { taken, unknown, full };
+    using Outcome = Delivery::Outcome;
 
     struct Entry {
-        Entry(std::string_view topic, std::string group, std::shared_ptr<Receiver> to, std::uint64_t limit);
-
-        Buffer storage; // of the subject: to share a slice of it costs less than a copy of Bytes
-        std::string_view subject;
+        std::string subject;
         std::string queue;
         std::shared_ptr<Receiver> receiver;
-        std::uint64_t max_messages;
+        std::uint64_t max_messages = 0;
         std::uint64_t delivered = 0;
-        bool draining = false; ///< the server has been told of its end
+        bool draining = false;  ///< the server has been told of its end
+        Inlet* inlet = nullptr; ///< the receiver, when that is one
 
-        Bytes shared_subject() const noexcept { return storage.slice(0, subject.size()); }
         /// What tells a server of it.
         void append(OutBuffer& out, std::uint64_t sid) const;
     };
@@ -64,6 +74,7 @@ public:
     /// Calls `announce(sid, entry)` with the lock held, so that no connection comes up in between.
     template <class Announce>
     std::uint64_t insert(Entry entry, Announce announce) {
+        entry.inlet = dynamic_cast<Inlet*>(entry.receiver.get());
         const std::lock_guard lock{mutex_};
         const auto sid = entries_.insert(std::move(entry));
         announce(sid, std::as_const(*entries_.find(sid)));
@@ -111,14 +122,6 @@ public:
     /// Removes all.
     void clear() noexcept;
 
-    /// Offers `make(entry)` to the subscription `sid`. On Outcome::full the message is put into `refused`. Needs a
-    /// Delivery.
-    template <class Make>
-    Outcome deliver(std::uint64_t sid, Make make, Message& refused) {
-        auto* entry = entries_.find(sid);
-        return entry ? deliver_to(*entry, sid, make(std::as_const(*entry)), refused) : Outcome::unknown;
-    }
-
     /// The receiver of `sid`; null when that is gone.
     std::shared_ptr<Receiver> receiver(std::uint64_t sid);
 
@@ -144,7 +147,6 @@ public:
     }
 
 private:
-    Outcome deliver_to(Entry& entry, std::uint64_t sid, Message&& message, Message& refused);
     void append_all(OutBuffer& out);
 
     std::recursive_mutex mutex_;

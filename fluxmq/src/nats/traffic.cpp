@@ -60,9 +60,9 @@ bool Nats::Impl::deliver_messages(Session& session, Frame& frame) {
     std::uint64_t bytes = 0;
     bool stalled = false;
     {
-        const Subscriptions::Delivery delivery{subscriptions_};
+        Subscriptions::Delivery delivery{subscriptions_};
         while (!stalled && nats::parse(session.link->in.unread(), frame) == Frame::Kind::message) {
-            const auto outcome = deliver(session, frame);
+            const auto outcome = deliver(session, delivery, frame);
             session.link->in.consume(frame.size);
             if (outcome == Subscriptions::Outcome::unknown)
                 continue; // unsubscribed while it was on its way
@@ -78,20 +78,23 @@ bool Nats::Impl::deliver_messages(Session& session, Frame& frame) {
     return !stalled;
 }
 
-Subscriptions::Outcome Nats::Impl::deliver(Session& session, const Frame& frame) {
+Subscriptions::Outcome Nats::Impl::deliver(Session& session, Subscriptions::Delivery& delivery,
+                                           const Frame& frame) {
     if (frame.sid == Subscriptions::inbox_sid) {
-        requests_.answer(make_message(session, frame, nullptr));
+        delivery.end_batch();
+        requests_.answer(make_message(session, frame));
         return Subscriptions::Outcome::taken;
     }
-    const auto make = [&](const Subscriptions::Entry& entry) { return make_message(session, frame, &entry); };
-    const auto outcome = subscriptions_.deliver(frame.sid, make, session.refused);
-    if (outcome == Subscriptions::Outcome::full)
+    auto message = make_message(session, frame);
+    const auto outcome = delivery.offer(frame.sid, std::move(message));
+    if (outcome == Subscriptions::Outcome::full) {
         session.stalled = frame.sid;
+        session.refused = std::move(message); // NOLINT(bugprone-use-after-move): untouched by contract
+    }
     return outcome;
 }
 
-// Where the subscription's subject is the message's too, sharing it spares the read buffer a reference.
-Message Nats::Impl::make_message(Session& session, const Frame& frame, const Subscriptions::Entry* entry) {
+Message Nats::Impl::make_message(Session& session, const Frame& frame) {
     std::shared_ptr<const Headers> headers;
     nats::HeaderStatus status;
     if (!frame.headers.empty()) {
@@ -100,11 +103,10 @@ Message Nats::Impl::make_message(Session& session, const Frame& frame, const Sub
         if (!read.empty())
             headers = std::make_shared<const Headers>(std::move(read));
     }
-    const bool shared = entry && entry->subject == frame.subject;
-    Message message{shared ? entry->shared_subject() : session.link->in.slice(frame.subject),
-                    session.link->in.slice(frame.payload), session.link->in.slice(frame.reply),
-                    std::move(headers)};
-    message.set_status(status.code);
+    auto message = Message::in_one(session.link->in.slice(frame.payload), frame.subject, frame.reply,
+                                   std::move(headers));
+    if (status.code != 0)
+        message.set_status(status.code);
     return message;
 }
 
@@ -175,11 +177,9 @@ Task<> Nats::Impl::unstall(Session& session) {
         co_await session.wait();
         if (session.stopping)
             break;
-        auto message = std::move(session.refused);
-        const auto size = message.payload().size();
-        const auto again = [&](const Subscriptions::Entry&) { return std::move(message); };
-        const Subscriptions::Delivery delivery{subscriptions_};
-        const auto outcome = subscriptions_.deliver(sid, again, session.refused);
+        const auto size = session.refused.payload().size();
+        Subscriptions::Delivery delivery{subscriptions_};
+        const auto outcome = delivery.offer(sid, std::move(session.refused));
         if (outcome == Subscriptions::Outcome::full)
             continue;
         if (outcome == Subscriptions::Outcome::taken) {

@@ -108,6 +108,80 @@ TEST(Bytes, storage_may_be_shared_across_threads) {
         thread.join();
 }
 
+TEST(Bytes, several_texts_are_copied_into_one_storage) {
+    const auto all = Bytes::join({"one", "", "two"});
+    EXPECT_EQ(all.view(), "onetwo");
+    EXPECT_EQ(all.pinned(), 6u);
+    EXPECT_EQ(Bytes::join({"", ""}).pinned(), 0u);
+    EXPECT_EQ(Bytes::join({}).pinned(), 0u);
+}
+
+TEST(Bytes, a_slice_of_bytes_that_are_given_away_takes_their_storage) {
+    auto all = Bytes::copy("hello world");
+    const auto* const data = all.data();
+    const auto world = std::move(all).slice(6);
+    EXPECT_EQ(world.data(), data + 6);
+    EXPECT_EQ(all.pinned(), 0u); // NOLINT(bugprone-use-after-move): it is empty then
+    EXPECT_TRUE(all.empty());
+}
+
+TEST(Bytes, assigned_in_all_ways_keep_what_they_refer_to) {
+    const auto all = Bytes::copy("hello world");
+    auto part = all.slice(0, 5);
+    part = all.slice(6);
+    EXPECT_EQ(part.view(), "world");
+    part = all;
+    EXPECT_EQ(part.view(), "hello world");
+    auto& same = part;
+    part = same;
+    EXPECT_EQ(part.view(), "hello world");
+    part = std::move(same);
+    EXPECT_EQ(part.view(), "hello world");
+    part = Bytes::copy("other");
+    EXPECT_EQ(part.view(), "other");
+    EXPECT_EQ(all.view(), "hello world");
+}
+
+// What a thread keeps for itself must not look like somebody else's.
+TEST(Buffer, is_unique_when_the_references_that_other_threads_took_are_gone) {
+    auto buffer = buffer_with("abcdef", 64);
+    std::vector<Bytes> parts;
+    for (std::size_t i = 0; i < 4; ++i)
+        parts.push_back(buffer.slice(i, 1));
+    std::vector<std::thread> threads;
+    for (auto& part : parts)
+        threads.emplace_back([mine = std::move(part)]() mutable {
+            for (int i = 0; i < 1000; ++i) {
+                const auto one = mine;
+                const auto two = one;
+                ASSERT_EQ(two.size(), 1u);
+            }
+            mine = {};
+        });
+    for (auto& thread : threads)
+        thread.join();
+    parts.clear();
+    EXPECT_TRUE(buffer.unique());
+    const auto after = buffer.slice(0, 6);
+    EXPECT_EQ(after.view(), "abcdef");
+    EXPECT_FALSE(buffer.unique());
+}
+
+TEST(Buffer, is_unique_again_however_many_storages_were_shared_meanwhile) {
+    auto buffer = buffer_with("abcdef", 64);
+    for (int round = 0; round < 100; ++round) {
+        const auto cut = buffer.slice(0, 6);
+        const auto copy = cut;
+        std::vector<Bytes> others;
+        for (int i = 0; i < 50; ++i) {
+            others.push_back(Bytes::copy("other"));
+            others.push_back(others.back());
+        }
+        EXPECT_FALSE(buffer.unique());
+    }
+    EXPECT_TRUE(buffer.unique());
+}
+
 TEST(Buffer, is_unique_until_bytes_are_cut_from_it_and_again_after_they_are_gone) {
     auto buffer = buffer_with("abcdef", 64);
     EXPECT_TRUE(buffer.unique());

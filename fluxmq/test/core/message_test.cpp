@@ -34,7 +34,8 @@ TEST(Message, gives_its_parts_and_shares_them_with_its_copies) {
     const auto headers = std::make_shared<const Headers>(Headers{{"k", "v"}});
     Message one{Bytes::copy("a.b"), Bytes::copy("body"), Bytes::copy("back"), headers};
     one.set_status(503);
-    one.set_input(Bytes::unowned("in"));
+    const std::string alias = "in";
+    one.set_input(&alias);
     const Message copy = one;
     EXPECT_EQ(copy.topic(), "a.b");
     EXPECT_EQ(copy.text(), "body");

@@ -44,6 +44,51 @@ TEST_P(Conformance, a_hundred_messages_arrive_as_they_were_sent) {
     });
 }
 
+TEST_P(Conformance, a_publisher_reaches_whoever_subscribes_at_the_time) {
+    with_two([](Transport& one, Transport& two) -> Task<> {
+        const auto name = topic();
+        const auto publisher = two.publisher(name);
+        publisher->publish("nobody listens yet");
+        co_await two.flush();
+        const auto inbox = std::make_shared<Inbox>();
+        auto subscription = co_await one.subscribe(name, inbox);
+        publisher->publish("to one");
+        co_await two.flush();
+        const auto late = std::make_shared<Inbox>();
+        const auto another = co_await one.subscribe(name, late);
+        publisher->publish("to both", {}, "answer.here");
+        two.publish(name, "in order");
+        publisher->publish(Bytes::copy("shared"));
+        co_await inbox->holds(4);
+        co_await late->holds(3);
+        EXPECT_EQ(inbox->texts(), (std::vector<std::string>{"to one", "to both", "in order", "shared"}));
+        EXPECT_EQ(late->texts(), (std::vector<std::string>{"to both", "in order", "shared"}));
+        EXPECT_EQ(inbox->messages()[1].reply(), "answer.here");
+        EXPECT_EQ(inbox->last().topic(), name);
+
+        subscription.unsubscribe();
+        publisher->publish("to the other one");
+        co_await late->holds(4);
+        EXPECT_EQ(inbox->texts().size(), 4u);
+        EXPECT_EQ(two.counters().published, 6u);
+        EXPECT_EQ(two.counters().published_bytes, 61u);
+    });
+}
+
+TEST_P(Conformance, a_publisher_has_the_errors_of_publish) {
+    with_two([](Transport& one, Transport& two) -> Task<> {
+        EXPECT_EQ(kind_thrown_by([&] { one.publisher("no.wildcard.*"); }), errc::invalid_topic);
+        EXPECT_EQ(kind_thrown_by([&] { one.publisher(""); }), errc::invalid_topic);
+        const auto publisher = two.publisher(topic());
+        EXPECT_EQ(kind_thrown_by([&] { publisher->publish("x", {}, "bad reply"); }), errc::invalid_topic);
+        const std::string large(two.max_payload() + 1, 'x');
+        EXPECT_EQ(kind_thrown_by([&] { publisher->publish(large); }), errc::payload_too_large);
+        EXPECT_EQ(two.counters().rejected, 2u);
+        co_await two.close();
+        EXPECT_EQ(kind_thrown_by([&] { publisher->publish("late"); }), errc::closed);
+    });
+}
+
 TEST_P(Conformance, subscribe_completes_when_others_messages_are_routed) {
     with_two([](Transport& one, Transport& two) -> Task<> {
         for (int round = 0; round < 100; ++round) {

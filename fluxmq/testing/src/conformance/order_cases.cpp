@@ -22,8 +22,13 @@ TEST_P(Conformance, keeps_the_order_of_each_publisher_on_any_thread) {
         for (std::size_t t = 0; t < threads; ++t)
             publishers.emplace_back([&, t] {
                 const auto name = base + std::to_string(t);
+                auto& transport = t % 2 ? one : two;
+                const auto publisher = transport.publisher(name);
                 for (std::size_t i = 0; i < count; ++i)
-                    (t % 2 ? one : two).publish(name, std::to_string(i));
+                    if (t < 2)
+                        transport.publish(name, std::to_string(i));
+                    else
+                        publisher->publish(std::to_string(i));
             });
         for (auto& publisher : publishers)
             publisher.join();
