@@ -11,7 +11,7 @@ Where nothing is missing it says so and calls no apt.
 
   build   compiler, CMake, Ninja, ccache, Boost, OpenSSL, spdlog: libraries, examples, demo
   test    build, GoogleTest, nats-server and libnats (the peer that we compare with)
-  bench   build, libnats and nats-server
+  bench   build, nats-server, and the peers that we measure beside ours: libnats, ZeroMQ, CAF
   fuzz    build, clang 19 with libFuzzer and its sanitizers, lld
   check   test, bench, clang 19 with its sanitizers, clang-format, clang-tidy, lld, git and Python
   --list  print the packages of the groups, and install nothing
@@ -21,7 +21,7 @@ TEXT
 build=(g++ make cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev libssl-dev
     libspdlog-dev libfmt-dev)
 test=("${build[@]}" libgtest-dev libgmock-dev nats-server libnats-dev)
-bench=("${build[@]}" libnats-dev nats-server)
+bench=("${build[@]}" nats-server libnats-dev libzmq3-dev libcaf-dev)
 fuzz=("${build[@]}" clang-19 libclang-rt-19-dev lld-19)
 check=("${test[@]}" "${bench[@]}" "${fuzz[@]}" clang-format-19 clang-tidy-19 git python3)
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "bench.hpp"
+#include "drive.hpp"
 
 #include <nats/nats.h>
 
@@ -100,9 +101,17 @@ void publish_all(natsConnection* connection, const char* topic, std::uint64_t me
 
 Sample publish(const Job& job, Mode mode) {
     const auto connection = connect(job.url, mode);
-    say_ready();
-    const Meter meter;
+    const Meter meter{job.server};
     publish_all(connection.get(), publish_topic, job.messages);
+    check(natsConnection_Flush(connection.get()));
+    return meter.stop(job.messages);
+}
+
+Sample publish_to_partner(const Job& job, Mode mode) {
+    const auto connection = connect(job.url, mode);
+    wait_for_start();
+    const Meter meter;
+    publish_all(connection.get(), deliver_topic, job.messages);
     check(natsConnection_Flush(connection.get()));
     return meter.stop(job.messages);
 }
@@ -111,7 +120,7 @@ Sample deliver(const Job& job, Mode mode) {
     const auto connection = connect(job.url, mode);
     Arrivals arrivals{job.messages};
     const auto subscription = subscribe(connection.get(), deliver_topic, arrivals);
-    const Meter meter;
+    const Meter meter{job.server};
     say_ready();
     arrivals.wait();
     return meter.stop(job.messages);
@@ -121,8 +130,7 @@ Sample publish_and_deliver(const Job& job, Mode mode) {
     const auto connection = connect(job.url, mode);
     Arrivals arrivals{job.messages};
     const auto subscription = subscribe(connection.get(), node_topic, arrivals);
-    say_ready();
-    const Meter meter;
+    const Meter meter{job.server};
     publish_all(connection.get(), node_topic, job.messages);
     arrivals.wait();
     return meter.stop(job.messages);
@@ -144,7 +152,7 @@ Sample request_in_turn(const Job& job, Mode mode) {
     request(connection.get(), payload); // opens the inbox
     Latencies latencies{job.messages};
     std::uint64_t answered = 0;
-    const Meter meter;
+    const Meter meter{job.server};
     for (std::uint64_t i = 0; i < job.messages; ++i) {
         latencies.begin();
         answered += request(connection.get(), payload);
@@ -156,29 +164,35 @@ Sample request_in_turn(const Job& job, Mode mode) {
     return sample;
 }
 
-Case make(std::string path, std::string side, std::uint64_t messages, Parent parent,
-          Sample (*measure)(const Job&, Mode), Mode mode) {
+using Measure = Sample (*)(const Job&, Mode);
+
+Case make(std::string path, std::string side, std::uint64_t messages, Drive drive, Measure measure,
+          Mode mode) {
     return {.path = std::move(path),
             .side = std::move(side),
             .messages = messages,
-            .parent = parent,
-            .run = [measure, mode](const Job& job) {
-                auto sample = measure(job, mode);
-                sample.allocations = 0; // it calls malloc, which is not counted
-                return sample;
-            }};
+            .drive = std::move(drive),
+            .run = [measure, mode](const Job& job) { return measure(job, mode); }};
+}
+
+Case one_to_one(std::string side, Mode mode) {
+    auto made = make("nats one to one", std::move(side), 500'000, with_partner, deliver, mode);
+    made.partner = [mode](const Job& job) { return publish_to_partner(job, mode); };
+    return made;
 }
 
 } // namespace
 
 std::vector<Case> libnats_cases() {
-    return {make("nats publish", "libnats", 1'000'000, Parent::counts, publish, Mode::usual),
-            make("nats publish", "libnats, at once", 500'000, Parent::counts, publish, Mode::at_once),
-            make("nats deliver", "libnats", 500'000, Parent::floods_deliver, deliver, Mode::usual),
-            make("nats deliver", "libnats, pooled", 500'000, Parent::floods_deliver, deliver, Mode::pooled),
-            make("nats node to node", "libnats", 300'000, Parent::watches, publish_and_deliver, Mode::usual),
-            make("nats request", "libnats", 5'000, Parent::echoes, request_in_turn, Mode::usual),
-            make("nats request", "libnats, at once", 5'000, Parent::echoes, request_in_turn, Mode::at_once)};
+    return {make("nats publish", "libnats", 1'000'000, counted, publish, Mode::usual),
+            make("nats publish", "libnats, at once", 500'000, counted, publish, Mode::at_once),
+            make("nats deliver", "libnats", 500'000, flooded, deliver, Mode::usual),
+            make("nats deliver", "libnats, pooled", 500'000, flooded, deliver, Mode::pooled),
+            one_to_one("libnats", Mode::usual),
+            one_to_one("libnats, pooled", Mode::pooled),
+            make("nats node to node", "libnats", 300'000, alone, publish_and_deliver, Mode::usual),
+            make("nats request", "libnats", 1'000, echoed, request_in_turn, Mode::usual),
+            make("nats request", "libnats, at once", 5'000, echoed, request_in_turn, Mode::at_once)};
 }
 
 } // namespace bench

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <fluxmq/nats.hpp>
 
-#include "ours.hpp"
+#include "drive.hpp"
+#include "nodes.hpp"
+#include "topics.hpp"
 
 namespace bench {
 
@@ -16,19 +18,30 @@ Task<std::shared_ptr<fluxmq::Nats>> connect(const std::string& url) {
     co_return transport;
 }
 
-Task<Sample> publish(Job job) {
-    const auto transport = co_await connect(job.url);
+Task<> publish_all(fluxmq::Transport& transport, std::string topic, std::uint64_t messages) {
     const std::string payload(payload_size, 'x');
-    say_ready();
-    const Meter meter;
-    for (std::uint64_t i = 1; i <= job.messages; ++i) {
-        transport->publish(publish_topic, payload);
+    for (std::uint64_t i = 1; i <= messages; ++i) {
+        transport.publish(topic, payload);
         if (i % flush_interval == 0)
-            co_await transport->flush();
+            co_await transport.flush();
         else if (i % usual_turn == 0)
             co_await boost::asio::post(boost::asio::use_awaitable);
     }
-    co_await transport->flush();
+    co_await transport.flush();
+}
+
+Task<Sample> publish(Job job) {
+    const auto transport = co_await connect(job.url);
+    const Meter meter{job.server};
+    co_await publish_all(*transport, publish_topic, job.messages);
+    co_return meter.stop(job.messages);
+}
+
+Task<Sample> publish_to_partner(Job job) {
+    const auto transport = co_await connect(job.url);
+    wait_for_start();
+    const Meter meter;
+    co_await publish_all(*transport, deliver_topic, job.messages);
     co_return meter.stop(job.messages);
 }
 
@@ -37,22 +50,17 @@ Task<Sample> deliver_to_receiver(Job job) {
     const auto receiver = std::make_shared<CountingReceiver>();
     receiver->arrivals.expect(job.messages);
     const auto subscription = co_await transport->subscribe(deliver_topic, receiver);
-    const Meter meter;
+    const Meter meter{job.server};
     say_ready();
     co_await receiver->arrivals.wait();
     co_return meter.stop(job.messages);
 }
 
-Task<Sample> deliver_to_coroutine(Job job) {
-    const auto transport = co_await connect(job.url);
-    const auto mailbox = fluxmq::Mailbox::create();
-    const auto subscription = co_await transport->subscribe(deliver_topic, mailbox->add_inlet(no_loss));
-    const auto clock = fluxmq::Clock::real();
-    const auto executor = co_await boost::asio::this_coro::executor;
-    const auto timer = clock->call_at(clock->now() + std::chrono::seconds{patience_seconds}, executor,
-                                      [&] { mailbox->close(); });
+// Pops all messages of a mailbox that has been subscribed.
+Task<Sample> read_all(Job job, std::shared_ptr<fluxmq::Mailbox> mailbox) {
+    const auto timer = co_await after_patience([&] { mailbox->close(); });
     std::uint64_t count = 0;
-    const Meter meter;
+    const Meter meter{job.server};
     say_ready();
     // Not `count < job.messages && co_await ...`: g++ 12 awaits also when the first is false.
     while (count < job.messages) {
@@ -66,13 +74,36 @@ Task<Sample> deliver_to_coroutine(Job job) {
     co_return sample;
 }
 
+Task<Sample> deliver_to_coroutine(Job job) {
+    const auto transport = co_await connect(job.url);
+    const auto mailbox = fluxmq::Mailbox::create();
+    const auto subscription = co_await transport->subscribe(deliver_topic, mailbox->add_inlet(no_loss));
+    co_return co_await read_all(job, mailbox);
+}
+
+Task<Sample> deliver_to_handler(Job job) {
+    Arrivals arrivals;
+    QuietService quiet{co_await connect(job.url)};
+    co_await quiet.service.run();
+    const fluxlib::Handler handler{[&](const fluxmq::Message& message) { arrivals.count(message); }};
+    co_await quiet.service.subscribe_handler(deliver_topic, handler);
+    arrivals.expect(job.messages);
+    const Meter meter{job.server};
+    say_ready();
+    co_await arrivals.wait();
+    const auto sample = meter.stop(job.messages);
+    co_await quiet.end();
+    co_return sample;
+}
+
 Task<Sample> deliver_to_node(Job job) {
     Arrivals arrivals;
     QuietService quiet{co_await connect(job.url)};
-    quiet.service.append_node(std::make_unique<Sink>(quiet.service, deliver_topic, arrivals));
+    add_listener(quiet.service, "sink", deliver_topic,
+                 [&](const fluxmq::Message& message) { arrivals.count(message); });
     co_await quiet.service.run();
     arrivals.expect(job.messages);
-    const Meter meter;
+    const Meter meter{job.server};
     say_ready();
     co_await arrivals.wait();
     const auto sample = meter.stop(job.messages);
@@ -82,34 +113,62 @@ Task<Sample> deliver_to_node(Job job) {
 
 Task<Sample> nodes(Job job) {
     const auto transport = co_await connect(job.url);
-    say_ready();
-    co_return co_await node_to_node(transport, {.flush = flush_interval}, job.messages);
+    Arrivals arrivals;
+    const auto receive = [&](const fluxmq::Message& message) { arrivals.count(message); };
+    const auto text = publish_text();
+    const Burst burst{.flush = flush_interval};
+    co_return co_await node_to_node(transport, job.messages, burst, text, receive, arrivals, job.server);
 }
 
 Task<Sample> request(Job job) {
     const auto transport = co_await connect(job.url);
     say_ready();
-    co_return co_await request_in_turn(*transport, job.messages);
+    co_return co_await request_in_turn(*transport, job.messages, job.server);
 }
 
-Case make(std::string path, std::string side, std::uint64_t messages, Parent parent,
-          Task<Sample> (*measure)(Job)) {
+// One inlet a subscription, all of one mailbox: what a node's inputs are.
+Task<Sample> dispatch(Job job, std::size_t topics) {
+    const auto transport = co_await connect(job.url);
+    const auto mailbox = fluxmq::Mailbox::create();
+    std::vector<fluxmq::Subscription> subscriptions;
+    for (const auto& pattern : patterns_of(topics)) {
+        auto subscription = co_await transport->subscribe(pattern, mailbox->add_inlet(no_loss));
+        subscriptions.push_back(std::move(subscription));
+    }
+    co_return co_await read_all(job, mailbox);
+}
+
+template <class Measure>
+Case make(std::string path, std::string side, std::uint64_t messages, Drive drive, Measure measure) {
     return {.path = std::move(path),
             .side = std::move(side),
             .messages = messages,
-            .parent = parent,
+            .drive = std::move(drive),
             .run = [measure](const Job& job) { return on_event_loop([&] { return measure(job); }); }};
+}
+
+Case dispatch_case(std::string side, std::size_t topics) {
+    return make("nats dispatch", std::move(side), 500'000, served(topics),
+                [topics](const Job& job) { return dispatch(job, topics); });
 }
 
 } // namespace
 
 std::vector<Case> nats_cases() {
-    return {make("nats publish", "ours", 1'000'000, Parent::counts, publish),
-            make("nats deliver", "ours, receiver", 500'000, Parent::floods_deliver, deliver_to_receiver),
-            make("nats deliver", "ours, coroutine", 500'000, Parent::floods_deliver, deliver_to_coroutine),
-            make("nats deliver", "ours, on_input", 500'000, Parent::floods_deliver, deliver_to_node),
-            make("nats node to node", "ours", 300'000, Parent::watches, nodes),
-            make("nats request", "ours", 5'000, Parent::echoes, request)};
+    auto one_to_one = make("nats one to one", "ours", 500'000, with_partner, deliver_to_coroutine);
+    one_to_one.partner = [](const Job& job) {
+        return on_event_loop([&] { return publish_to_partner(job); });
+    };
+    return {make("nats publish", "ours", 1'000'000, counted, publish),
+            make("nats deliver", "ours, receiver", 500'000, flooded, deliver_to_receiver),
+            make("nats deliver", "ours, coroutine", 500'000, flooded, deliver_to_coroutine),
+            make("nats deliver", "ours, subscribe_handler", 500'000, flooded, deliver_to_handler),
+            make("nats deliver", "ours, on_input", 500'000, flooded, deliver_to_node),
+            std::move(one_to_one),
+            make("nats node to node", "ours", 300'000, alone, nodes),
+            make("nats request", "ours", 5'000, echoed, request),
+            dispatch_case("ours, 10 subscriptions", 10),
+            dispatch_case("ours, 10,000 subscriptions", 10'000)};
 }
 
 } // namespace bench

@@ -3,7 +3,6 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
@@ -12,9 +11,8 @@
 #include <array>
 #include <ctime>
 #include <fstream>
-#include <functional>
 #include <iomanip>
-#include <optional>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -24,62 +22,60 @@ namespace json = boost::json;
 
 namespace {
 
-using Field = double Sample::*;
-
-struct Spread {
-    double median;
-    double min;
-    double max;
+struct Column {
+    const char* heading;
+    const char* metric;
+    bool with_range;
 };
+constexpr std::array<Column, 8> columns{{{"messages/s (min .. max)", "messages/s", true},
+                                         {"CPU ns (min .. max)", "cpu_ns", true},
+                                         {"server ns", "server_cpu_ns", false},
+                                         {"p50 us (min .. max)", "p50_us", true},
+                                         {"p99 us (min .. max)", "p99_us", true},
+                                         {"mallocs", "allocations", false},
+                                         {"RSS MiB", "rss_mib", false},
+                                         {"threads", "threads", false}}};
 
-Spread spread(const Result& result, Field field) {
-    std::vector<double> values;
+std::string cell(const Result& result, const char* metric, bool with_range) {
+    const auto values = spread(result, metric);
+    if (!values)
+        return {};
+    const auto median = short_number(values->median);
+    return with_range && result.samples.size() > 1
+               ? fmt::format("{} ({} .. {})", median, short_number(values->min), short_number(values->max))
+               : median;
+}
+
+// What is 0 because the case does not measure it is left out; only messages can need no memory.
+std::string cell(const Result& result, const Column& column) {
+    const std::string_view metric = column.metric;
+    const auto shown_with = metric == "allocations" ? "messages/s" : column.metric;
+    const auto values = spread(result, shown_with);
+    return values && values->max > 0 ? cell(result, column.metric, column.with_range) : "";
+}
+
+std::set<std::string> figures_of(const Result& result) {
+    std::set<std::string> names;
     for (const auto& sample : result.samples)
-        values.push_back(sample.*field);
-    std::sort(values.begin(), values.end());
-    const auto middle = values.size() / 2;
-    const auto median = values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-    return {median, values.front(), values.back()};
+        for (const auto& [name, value] : sample.figures)
+            names.insert(name);
+    return names;
 }
 
-double median(const Result& result, Field field) { return spread(result, field).median; }
-
-// The peer on the same path that does best; nothing where there is none.
-std::optional<double> best_peer(const std::vector<Result>& results, const std::string& path, Field field) {
-    std::optional<double> best;
-    for (const auto& result : results) {
-        if (result.what->ours() || result.what->path != path)
-            continue;
-        const auto value = median(result, field);
-        if (!best || (field == &Sample::rate ? value > *best : value < *best))
-            best = value;
+std::string padded(const std::vector<std::vector<std::string>>& rows) {
+    std::array<std::size_t, columns.size() + 1> widths{};
+    for (const auto& row : rows)
+        for (std::size_t i = 0; row.size() > 1 && i < row.size(); ++i)
+            widths[i] = std::max(widths[i], row[i].size());
+    std::string text;
+    for (const auto& row : rows) {
+        for (std::size_t i = 0; i < row.size(); ++i)
+            text += i == 0 ? fmt::format("{:<{}}  ", row[i], widths[i])
+                           : fmt::format("{:>{}}  ", row[i], widths[i]);
+        text.erase(text.find_last_not_of(' ') + 1);
+        text += '\n';
     }
-    return best;
-}
-
-std::string short_number(double value) {
-    if (value >= 1e6)
-        return fmt::format("{:.2f} M", value / 1e6);
-    if (value >= 1e4)
-        return fmt::format("{:.0f} k", value / 1e3);
-    if (value >= 100)
-        return fmt::format("{:.0f}", value);
-    return fmt::format("{:.1f}", value);
-}
-
-std::string with_range(const Result& result, Field field) {
-    const auto [median, min, max] = spread(result, field);
-    return fmt::format("{} ({} .. {})", short_number(median), short_number(min), short_number(max));
-}
-
-std::string where_measured(const Result& result, Field field) {
-    const auto value = median(result, field);
-    return value > 0 ? short_number(value) : "";
-}
-
-std::string ratio(const std::vector<Result>& results, const Result& result, Field field) {
-    const auto peer = best_peer(results, result.what->path, field);
-    return peer && result.what->ours() ? fmt::format("{:.2f}", median(result, field) / *peer) : "";
+    return text;
 }
 
 json::object to_json(Spread spread) {
@@ -101,97 +97,113 @@ std::string today() {
     return text.str();
 }
 
-json::array comparisons(const std::vector<Result>& results) {
-    const std::array<std::pair<const char*, Field>, 4> metrics{{{"messages/s", &Sample::rate},
-                                                                {"cpu_ns", &Sample::cpu_ns},
-                                                                {"p50_us", &Sample::p50_us},
-                                                                {"p99_us", &Sample::p99_us}}};
-    json::array all;
-    for (const auto& result : results) {
-        if (!result.what->ours())
-            continue;
-        for (const auto& [name, field] : metrics) {
-            const auto ours = median(result, field);
-            const auto peer = best_peer(results, result.what->path, field);
-            if (peer && ours > 0)
-                all.push_back({{"path", result.what->path},
-                               {"side", result.what->side},
-                               {"metric", name},
-                               {"ours", ours},
-                               {"peer", *peer},
-                               {"ratio", ours / *peer}});
-        }
-    }
+json::object to_json(const Result& result) {
+    json::object all{{"path", result.what->path}, {"side", result.what->side}, {"messages", result.messages}};
+    for (const auto& metric : metrics)
+        if (const auto values = spread(result, metric.name))
+            all[metric.name] = to_json(*values);
+    json::object figures;
+    for (const auto& name : figures_of(result))
+        figures[name] = to_json(*spread(result, name));
+    if (!figures.empty())
+        all["figures"] = std::move(figures);
+    json::array runs;
+    for (const auto& sample : result.samples)
+        runs.push_back(to_json(sample));
+    all["runs"] = std::move(runs);
     return all;
+}
+
+json::object to_json(const Judged& judged) {
+    const auto& bar = *judged.bar;
+    return {{"what", bar.what},
+            {"path", bar.ours.path},
+            {"side", judged.ours_side},
+            {"unit", bar.ours.metric},
+            {"ours", judged.ours},
+            {"peer", judged.peer ? json::value{*judged.peer} : json::value{}},
+            {"peer_side", judged.peer ? json::value{judged.peer_side} : json::value{}},
+            {"ratio", judged.peer ? json::value{judged.ratio} : json::value{}},
+            {"is", bar.is == Bar::Is::at_most ? "at most" : "at least"},
+            {"bar", bar.bar},
+            {"holds", judged.holds}};
+}
+
+std::string line_of(const Judged& judged) {
+    const auto& bar = *judged.bar;
+    const auto start =
+        fmt::format("{}  {}: {}: ", judged.holds ? "holds   " : "does not", bar.ours.path, bar.what);
+    const auto ours = short_number(judged.ours) + ' ' + bar.ours.metric;
+    return start + (judged.peer ? fmt::format("{:.3g} ({} to {} of {})\n", judged.ratio, ours,
+                                              short_number(*judged.peer), judged.peer_side)
+                                : ours + '\n');
 }
 
 } // namespace
 
 json::value to_json(const Sample& sample) {
-    return {{"rate", sample.rate},
-            {"cpu_ns", sample.cpu_ns},
-            {"allocations", sample.allocations},
-            {"p50_us", sample.p50_us},
-            {"p99_us", sample.p99_us}};
+    json::object all;
+    for (const auto& metric : metrics)
+        all[metric.name] = sample.*metric.value;
+    json::object figures;
+    for (const auto& [name, value] : sample.figures)
+        figures[name] = value;
+    all["figures"] = std::move(figures);
+    return all;
 }
 
-Sample sample_from_json(const std::string& text) {
-    const auto value = json::parse(text);
-    const auto read = [&](const char* key) { return value.at(key).to_number<double>(); };
-    return {.rate = read("rate"),
-            .cpu_ns = read("cpu_ns"),
-            .allocations = read("allocations"),
-            .p50_us = read("p50_us"),
-            .p99_us = read("p99_us")};
+Sample sample_from_json(const json::value& json) {
+    Sample sample;
+    for (const auto& metric : metrics)
+        sample.*metric.value = json.at(metric.name).to_number<double>();
+    for (const auto& [name, value] : json.at("figures").as_object())
+        sample.figures[name] = value.to_number<double>();
+    return sample;
 }
 
 std::string table(const std::vector<Result>& results) {
-    using Row = std::array<std::string, 9>;
-    std::vector<Row> rows{{"path", "side", "messages/s (min .. max)", "CPU ns/message (min .. max)", "p50 us",
-                           "p99 us", "new/message", "rate : peer", "CPU : peer"}};
+    std::vector<std::vector<std::string>> rows{{""}};
+    for (const auto& column : columns)
+        rows[0].push_back(column.heading);
+    const std::string* path = nullptr;
     for (const auto& result : results) {
-        const auto& what = *result.what;
-        const bool first = rows.size() == 1 || (&result)[-1].what->path != what.path;
-        rows.push_back({first ? what.path : "", what.side, with_range(result, &Sample::rate),
-                        with_range(result, &Sample::cpu_ns), where_measured(result, &Sample::p50_us),
-                        where_measured(result, &Sample::p99_us),
-                        what.ours() ? fmt::format("{:.2f}", median(result, &Sample::allocations)) : "",
-                        ratio(results, result, &Sample::rate), ratio(results, result, &Sample::cpu_ns)});
+        if (!path || *path != result.what->path)
+            rows.push_back({result.what->path});
+        path = &result.what->path;
+        auto& row = rows.emplace_back();
+        row.push_back("  " + result.what->side);
+        for (const auto& column : columns)
+            row.push_back(cell(result, column));
+        for (const auto& name : figures_of(result))
+            rows.push_back({"    " + name + ": " + cell(result, name.c_str(), true)});
     }
-    std::array<std::size_t, std::tuple_size_v<Row>> widths{};
-    for (const auto& row : rows)
-        for (std::size_t i = 0; i < row.size(); ++i)
-            widths[i] = std::max(widths[i], row[i].size());
-    std::string text;
-    for (const auto& row : rows) {
-        for (std::size_t i = 0; i < row.size(); ++i)
-            text += i < 2 ? fmt::format("{:<{}}  ", row[i], widths[i])
-                          : fmt::format("{:>{}}  ", row[i], widths[i]);
-        text.erase(text.find_last_not_of(' ') + 1);
-        text += '\n';
-    }
-    return text;
+    return padded(rows);
 }
 
-void write_json(const std::filesystem::path& file, const std::vector<Result>& results, bool quick) {
+std::string bar_list(const std::vector<Judged>& bars) {
+    std::string text;
+    for (const bool holds : {true, false})
+        for (const auto& judged : bars)
+            if (judged.holds == holds)
+                text += line_of(judged);
+    const auto count = std::count_if(bars.begin(), bars.end(), [](const Judged& one) { return one.holds; });
+    return text + fmt::format("bars: {} of {} hold\n", count, bars.size());
+}
+
+void write_json(const std::filesystem::path& file, const std::vector<Result>& results,
+                const std::vector<Judged>& bars, bool quick) {
     json::array measured;
-    for (const auto& result : results) {
-        json::array samples;
-        for (const auto& sample : result.samples)
-            samples.push_back(to_json(sample));
-        measured.push_back({{"path", result.what->path},
-                            {"side", result.what->side},
-                            {"messages", result.messages},
-                            {"messages/s", to_json(spread(result, &Sample::rate))},
-                            {"cpu_ns", to_json(spread(result, &Sample::cpu_ns))},
-                            {"runs", std::move(samples)}});
-    }
+    for (const auto& result : results)
+        measured.push_back(to_json(result));
+    json::array judged;
+    for (const auto& bar : bars)
+        judged.push_back(to_json(bar));
     const json::value all{
         {"date", today()},
         {"machine", {{"processor", processor()}, {"cores", ::sysconf(_SC_NPROCESSORS_ONLN)}}},
         {"payload_bytes", payload_size},
         {"quick", quick},
-        {"comparisons", comparisons(results)},
+        {"bars", std::move(judged)},
         {"results", std::move(measured)}};
     if (file.has_parent_path())
         std::filesystem::create_directories(file.parent_path());

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "bench.hpp"
+#include "bars.hpp"
+#include "result.hpp"
 
 #include <boost/json/value.hpp>
 
@@ -11,20 +12,17 @@
 
 namespace bench {
 
-/// All runs of one case.
-struct Result {
-    const Case* what = nullptr;
-    std::uint64_t messages = 0;
-    std::vector<Sample> samples = {};
-};
-
 boost::json::value to_json(const Sample& sample);
-Sample sample_from_json(const std::string& text);
+Sample sample_from_json(const boost::json::value& json);
 
 /// The table for people. Results of one path follow each other.
 std::string table(const std::vector<Result>& results);
 
-/// The same for machines.
-void write_json(const std::filesystem::path& file, const std::vector<Result>& results, bool quick);
+/// The bars, those that do not hold at the end, and how many hold.
+std::string bar_list(const std::vector<Judged>& bars);
+
+/// All of it for machines.
+void write_json(const std::filesystem::path& file, const std::vector<Result>& results,
+                const std::vector<Judged>& bars, bool quick);
 
 } // namespace bench

@@ -13,6 +13,7 @@
 #include <charconv>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace bench {
 
@@ -119,23 +120,61 @@ void WirePeer::flood(std::string_view topic, std::uint64_t messages) {
     wait_for_pong();
 }
 
+// Makes sure that so many bytes wait in in_.
+void WirePeer::need(std::size_t bytes) {
+    while (in_.size() - taken_ < bytes)
+        if (!socket_.read(in_))
+            throw std::runtime_error{"the server closed the connection"};
+}
+
+// All frames are equally long, so the only thing to look at is whether one is a message or a ping.
+void WirePeer::receive(std::string_view topic, std::uint64_t messages) {
+    const auto start = "MSG " + std::string{topic} + " 1 " + std::to_string(payload_size) + "\r\n";
+    const auto frame = start.size() + payload_size + 2;
+    constexpr std::string_view ping = "PING\r\n";
+    while (messages > 0) {
+        const auto rest = std::string_view{in_}.substr(taken_);
+        if (rest.size() >= frame && rest[0] == 'M') {
+            taken_ += frame;
+            --messages;
+        } else if (rest.starts_with(ping)) {
+            taken_ += ping.size();
+            socket_.write("PONG\r\n");
+        } else if (rest.size() >= frame) {
+            throw std::runtime_error{"not a message: " + std::string{rest.substr(0, start.size())}};
+        } else {
+            in_.erase(0, std::exchange(taken_, 0));
+            need(in_.size() + 1);
+        }
+    }
+}
+
+std::size_t WirePeer::message_size(std::string_view line) {
+    if (!line.starts_with("MSG "))
+        throw std::runtime_error{"not a message: " + std::string{line}};
+    return number(line.substr(line.rfind(' ') + 1));
+}
+
 // MSG topic sid reply size
 void WirePeer::echo(std::uint64_t messages) {
     for (std::uint64_t i = 0; i < messages; ++i) {
         const auto line = next_line();
-        const auto size_at = line.rfind(' ');
-        const auto reply_at = line.rfind(' ', size_at - 1);
-        if (!line.starts_with("MSG ") || reply_at == std::string_view::npos)
-            throw std::runtime_error{"not a request: " + std::string{line}};
-        const auto size = number(line.substr(size_at + 1));
+        const auto size = message_size(line);
+        const auto reply_at = line.rfind(' ', line.rfind(' ') - 1);
         auto answer = "PUB " + std::string{line.substr(reply_at + 1)} + "\r\n"; // reply and size
-        while (in_.size() - taken_ < size + 2)
-            if (!socket_.read(in_))
-                throw std::runtime_error{"the server closed the connection"};
+        need(size + 2);
         answer.append(in_, taken_, size + 2);
         taken_ += size + 2;
         socket_.write(answer);
     }
+}
+
+void WirePeer::request(std::string_view topic, std::string_view reply) {
+    socket_.write("PUB " + std::string{topic} + ' ' + std::string{reply} + ' ' +
+                  std::to_string(payload_size) + "\r\n" + std::string(payload_size, 'x') + "\r\n");
+    const auto size = message_size(next_line());
+    need(size + 2);
+    taken_ += size + 2;
 }
 
 std::uint64_t messages_at_server(std::uint16_t monitoring_port) {
@@ -149,18 +188,6 @@ std::uint64_t messages_at_server(std::uint16_t monitoring_port) {
     if (at == std::string::npos)
         throw std::runtime_error{"the server's monitoring does not tell in_msgs"};
     return number(std::string_view{page}.substr(at + key.size()));
-}
-
-std::uint16_t free_port() {
-    const int handle = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    auto address = loopback(0);
-    socklen_t size = sizeof address;
-    const bool found = ::bind(handle, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                       ::getsockname(handle, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    ::close(handle);
-    if (!found)
-        fail("no port is free");
-    return ntohs(address.sin_port);
 }
 
 } // namespace bench

@@ -32,11 +32,17 @@ public:
     void subscribe(std::string_view topic);
     /// Publishes so many messages and waits until the server has them.
     void flood(std::string_view topic, std::uint64_t messages);
+    /// Takes so many messages of payload_size from the one topic that it has subscribed to.
+    void receive(std::string_view topic, std::uint64_t messages);
     /// Answers so many messages with their own payload.
     void echo(std::uint64_t messages);
+    /// Publishes a request and waits for its answer on `reply`, which it has subscribed to.
+    void request(std::string_view topic, std::string_view reply);
 
 private:
     std::string_view next_line();
+    std::size_t message_size(std::string_view line);
+    void need(std::size_t bytes);
     void wait_for_pong();
 
     Socket socket_;
@@ -46,8 +52,5 @@ private:
 
 /// Messages that the server has received, as its monitoring port says.
 std::uint64_t messages_at_server(std::uint16_t monitoring_port);
-
-/// A TCP port that nobody listens on now.
-std::uint16_t free_port();
 
 } // namespace bench
