@@ -47,7 +47,9 @@ Task<Sample> request(std::uint64_t requests) {
     const auto subscription = co_await transport->subscribe(request_topic, mailbox->add_inlet(no_loss));
     const auto executor = co_await boost::asio::this_coro::executor;
     boost::asio::co_spawn(executor, answer(mailbox, transport), boost::asio::detached);
-    co_return co_await request_in_turn(*transport, requests);
+    const auto sample = co_await request_in_turn(*transport, requests);
+    mailbox->close(); // it keeps the coroutine that waits for it
+    co_return sample;
 }
 
 } // namespace
