@@ -30,8 +30,11 @@ std::string position(std::string_view text, std::size_t offset) {
 
 } // namespace
 
-boost::json::value parse_json(std::string_view text, std::string_view what) {
-    boost::json::stream_parser parser;
+boost::json::value parse_json(std::string_view text, std::string_view what,
+                              boost::json::storage_ptr storage) {
+    unsigned char workspace[2048]; // a document of the usual size is read without memory from the heap
+    boost::json::stream_parser parser{{}, {}, workspace};
+    parser.reset(std::move(storage));
     boost::json::error_code failed;
     const auto used = parser.write_some(text.data(), text.size(), failed);
     const std::string name{what};

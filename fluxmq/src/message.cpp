@@ -5,7 +5,7 @@ namespace fluxmq {
 
 boost::json::value Message::json() const {
     try {
-        return parse_json(text(), "payload");
+        return parse_json(text(), payload_name);
     } catch (const Error& error) {
         rethrow_with_topic(error);
     }

@@ -25,8 +25,9 @@
 namespace fluxmq {
 
 /// Parses one JSON document. Throws Error{malformed_json} that says where `text` goes wrong; `what` names the
-/// document in it.
-boost::json::value parse_json(std::string_view text, std::string_view what);
+/// document in it. The value lies in `storage`.
+boost::json::value parse_json(std::string_view text, std::string_view what,
+                              boost::json::storage_ptr storage = {});
 
 /// What to do about a member that the JSON does not have.
 enum class Missing {
@@ -49,6 +50,10 @@ concept DescribedEnum = boost::describe::has_describe_enumerators<T>::value;
 
 template <class T>
 void read(T& out, const boost::json::value& in, const std::string& path, Missing missing);
+
+// Whether nothing of the JSON that it is read from can remain in a T.
+template <class T>
+consteval bool keeps_no_json();
 
 template <class T>
 void read_number(T& out, const boost::json::value& in, const std::string& path) {
@@ -157,6 +162,25 @@ void read(T& out, const boost::json::value& in, const std::string& path, Missing
         if (!converted)
             wrong_type(path, "another type", in);
         out = std::move(*converted);
+    }
+}
+
+template <class T>
+consteval bool keeps_no_json() {
+    if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string> || DescribedEnum<T>) {
+        return true;
+    } else if constexpr (IsOptional<T>::value || IsVector<T>::value) {
+        return keeps_no_json<typename T::value_type>();
+    } else if constexpr (IsStringMap<T>::value) {
+        return keeps_no_json<typename T::mapped_type>();
+    } else if constexpr (Described<T>) {
+        using Members = boost::describe::describe_members<T, boost::describe::mod_any_access |
+                                                                 boost::describe::mod_inherited>;
+        return []<class... M>(boost::mp11::mp_list<M...>) {
+            return (keeps_no_json<std::remove_cvref_t<decltype(std::declval<T&>().*M::pointer)>>() && ...);
+        }(boost::mp11::mp_rename<Members, boost::mp11::mp_list>{});
+    } else {
+        return false;
     }
 }
 

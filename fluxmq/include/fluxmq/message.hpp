@@ -5,6 +5,7 @@
 #include <fluxmq/headers.hpp>
 #include <fluxmq/json.hpp>
 
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/value.hpp>
 
 #include <cstdint>
@@ -51,7 +52,13 @@ public:
     template <class T>
     T as() const {
         try {
-            return from_json<T>(json());
+            if constexpr (detail::keeps_no_json<T>()) {
+                unsigned char place[2048]; // of a value that is gone when this returns
+                boost::json::monotonic_resource memory{place, sizeof place};
+                return from_json<T>(parse_json(text(), payload_name, &memory));
+            } else {
+                return from_json<T>(parse_json(text(), payload_name));
+            }
         } catch (const Error& error) {
             rethrow_with_topic(error);
         }
@@ -76,6 +83,8 @@ public:
     void set_input(const std::string* alias) noexcept { input_ = alias; }
 
 private:
+    static constexpr std::string_view payload_name = "payload"; // in errors
+
     [[noreturn]] void rethrow_with_topic(const Error& error) const;
 
     // What most messages do not have: a message is moved several times on its way.

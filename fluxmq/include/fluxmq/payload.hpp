@@ -4,6 +4,7 @@
 #include <fluxmq/bytes.hpp>
 
 #include <boost/describe/members.hpp>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/value.hpp>
 #include <boost/json/value_from.hpp>
 
@@ -52,7 +53,11 @@ public:
         requires(boost::json::has_value_from<T>::value && !std::convertible_to<T, std::string_view> &&
                  !detail::RawBytes<T> && !std::same_as<T, boost::json::value> &&
                  !std::same_as<T, boost::json::object> && !std::same_as<T, boost::json::array>)
-    Payload(const T& value) : Payload(boost::json::value_from(value)) {}
+    Payload(const T& value) {
+        unsigned char place[2048]; // of a value that is gone when this returns
+        boost::json::monotonic_resource memory{place, sizeof place};
+        *this = Payload(boost::json::value_from(value, &memory));
+    }
 
     std::string_view view() const noexcept { return view_; }
     std::size_t size() const noexcept { return view_.size(); }
