@@ -10,11 +10,13 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <sstream>
@@ -164,29 +166,51 @@ Drive served(std::size_t topics) {
 
 namespace {
 
-// Keeps the cores from going to sleep for want of work, which on a virtual machine costs more than a round trip and
-// differs from minute to minute. Whoever has work goes first.
-class AwakeCores {
+// Puts a process, with all its threads and what they start from now on, on these cores.
+void place(pid_t process, const cpu_set_t& cores) {
+    for (const auto& thread :
+         std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task"})
+        if (::sched_setaffinity(std::stoi(thread.path().filename().string()), sizeof cores, &cores) != 0)
+            throw std::runtime_error{"cannot choose the core of process " + std::to_string(process)};
+}
+
+// Keeps this process, those that it starts meanwhile, and the server on one core. A round trip is one step after the
+// other, so a second core speeds nothing up; but where a step wakes another core, it took five times as long on one
+// machine, and whether it does is the scheduler's choice of the moment.
+class OneCore {
 public:
-    AwakeCores() {
-        for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i)
-            threads_.emplace_back([](std::stop_token ended) {
-                const sched_param none{};
-                if (::pthread_setschedparam(::pthread_self(), SCHED_IDLE, &none) != 0)
-                    return;
-                while (!ended.stop_requested()) {
-                }
-            });
+    explicit OneCore(const Server& server) : server_{server} {
+        if (::sched_getaffinity(0, sizeof before_, &before_) != 0)
+            throw std::runtime_error{"cannot read on which cores this process may run"};
+        std::size_t first = 0;
+        while (!CPU_ISSET(first, &before_))
+            ++first;
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(first, &one);
+        place(::getpid(), one);
+        place(server_.process(), one);
     }
+    ~OneCore() {
+        try {
+            place(::getpid(), before_);
+            place(server_.process(), before_);
+        } catch (const std::exception& error) {
+            std::cerr << "fluxlib_bench: " << error.what() << '\n';
+        }
+    }
+    OneCore(const OneCore&) = delete;
+    OneCore& operator=(const OneCore&) = delete;
 
 private:
-    std::vector<std::jthread> threads_;
+    const Server& server_;
+    cpu_set_t before_{};
 };
 
 } // namespace
 
 Sample echoed(Server& server, const Case& what, std::uint64_t messages) {
-    const AwakeCores awake;
+    const OneCore one{server};
     WirePeer peer{server.port()};
     peer.subscribe(request_topic);
     auto child = start(server, what, messages);

@@ -40,7 +40,7 @@ Sample flooded(Server& server, const Case& what, std::uint64_t messages);
 /// Is the server itself, and delivers the messages over so many topics (topics.hpp) in turn. A nats-server is slow
 /// with many topics, so that the client would read fewer messages at a time, which is not what is asked.
 Drive served(std::size_t topics);
-/// Answers as many requests on request_topic, and one more before, and keeps the cores awake.
+/// Answers as many requests on request_topic, and one more before; all of it on one core.
 Sample echoed(Server& server, const Case& what, std::uint64_t messages);
 /// Runs Case::partner in a second process; CPU time and allocations are those of both.
 Sample with_partner(Server& server, const Case& what, std::uint64_t messages);
