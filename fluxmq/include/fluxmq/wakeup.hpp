@@ -3,8 +3,6 @@
 
 #include <fluxmq/task.hpp>
 
-#include <boost/system/error_code.hpp>
-
 #include <cstddef>
 #include <mutex>
 
@@ -33,7 +31,7 @@ private:
 
     template <class Handler>
     void start(Handler handler);
-    void finish(boost::system::error_code result, bool keep_notice) noexcept;
+    void finish(bool cancelled) noexcept;
 
     std::mutex mutex_;
     bool notified_ = false;
