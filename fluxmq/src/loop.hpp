@@ -4,8 +4,10 @@
 #include <fluxmq/clock.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,11 +22,21 @@ public:
     /// Until detach(), which must come before the loop ends.
     void attach(boost::asio::any_io_executor executor) {
         const std::lock_guard lock{mutex_};
+        context_ = &boost::asio::query(executor, boost::asio::execution::context);
         executor_.emplace(std::move(executor));
     }
     void detach() noexcept {
         const std::lock_guard lock{mutex_};
+        context_ = nullptr;
         executor_.reset();
+    }
+
+    /// Its executor, for one who runs on `caller`; nothing when that is this very loop, or when the loop is gone.
+    std::optional<boost::asio::any_io_executor> beyond(const boost::asio::any_io_executor& caller) {
+        if (context_ == &boost::asio::query(caller, boost::asio::execution::context))
+            return std::nullopt;
+        const std::lock_guard lock{mutex_};
+        return executor_;
     }
 
     /// Attached to `executor`; its loop detaches it by itself when it ends.
@@ -50,6 +62,7 @@ public:
 private:
     std::mutex mutex_;
     std::optional<boost::asio::any_io_executor> executor_;
+    std::atomic<const boost::asio::execution_context*> context_{nullptr}; // of executor_
 };
 
 } // namespace fluxmq

@@ -6,6 +6,7 @@
 // FLUXMQ_SEQUENCES: how many lives (`make soak` sets it), FLUXMQ_SEED: where they begin.
 #include <fluxmq/mailbox.hpp>
 #include <fluxmq/nats.hpp>
+#include <fluxmq/run_on.hpp>
 #include <fluxmq/testing/nats_server.hpp>
 
 #include "certificates.hpp"
@@ -68,11 +69,13 @@ struct Servers {
     const NatsServer locked{{.arguments = {"--auth", "secret"}}};
 };
 
-// A thread that does what any thread may do.
+// A thread that does what any thread may do, and another event loop.
 class Helper {
 public:
-    Helper() : thread_{[this] { work(); }} {}
+    Helper() : thread_{[this] { work(); }}, loop_thread_{[this] { loop_.run(); }} {}
     ~Helper() {
+        loop_work_.reset();
+        loop_thread_.join();
         {
             const std::lock_guard lock{mutex_};
             ended_ = true;
@@ -80,6 +83,7 @@ public:
         ready_.notify_one();
         thread_.join();
     }
+    boost::asio::any_io_executor loop() { return loop_.get_executor(); }
     void run(std::function<void()> job) {
         {
             const std::lock_guard lock{mutex_};
@@ -109,6 +113,9 @@ private:
     std::vector<std::function<void()>> jobs_;
     bool ended_ = false;
     std::thread thread_;
+    boost::asio::io_context loop_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> loop_work_{loop_.get_executor()};
+    std::thread loop_thread_;
 };
 
 // One transport from its making to its end.
@@ -169,6 +176,14 @@ private:
             to_cancel_.push_back(operations_.size() - 1);
     }
 
+    // Awaits it on another event loop, or not.
+    template <class T>
+    Task<T> anywhere(Task<T> task) {
+        if (!transport_ || !transport_->connected() || !chance(30))
+            return task;
+        return run_on(helper_.loop(), std::move(task));
+    }
+
     Task<> step() {
         switch (pick(11)) {
         case 0: begin(transport_->connect(), true); break;
@@ -179,7 +194,7 @@ private:
             helper_.run([transport = transport_] { attempt([&] { transport->publish("a", "from afar"); }); });
             break;
         case 5: begin(request(), true); break;
-        case 6: begin(transport_->flush(std::chrono::milliseconds{1 + pick(50)}), true); break;
+        case 6: begin(anywhere(transport_->flush(std::chrono::milliseconds{1 + pick(50)})), true); break;
         case 7: unsubscribe(); break;
         case 8: begin(drain_one(), true); break;
         case 9:
@@ -197,7 +212,7 @@ private:
         const auto transport = transport_;
         const auto probe = std::make_shared<Probe>(leash_);
         probes_.push_back(probe);
-        auto subscription = co_await transport->subscribe(chance(50) ? "a" : ">", probe);
+        auto subscription = co_await anywhere(transport->subscribe(chance(50) ? "a" : ">", probe));
         subscriptions_.push_back(std::move(subscription));
         kept_.push_back(probe);
     }
@@ -205,8 +220,8 @@ private:
     Task<> request() {
         const auto transport = transport_;
         const Bytes payload = Bytes::copy("?");
-        co_await transport->request(chance(50) ? "a" : "nobody", payload,
-                                    std::chrono::milliseconds{1 + pick(20)});
+        const std::chrono::milliseconds timeout{1 + pick(20)};
+        co_await anywhere(transport->request(chance(50) ? "a" : "nobody", payload, timeout));
     }
 
     void unsubscribe() {
@@ -232,17 +247,17 @@ private:
         auto subscription = std::move(subscriptions_.back());
         subscriptions_.pop_back();
         kept_.pop_back();
-        co_await subscription.drain(std::chrono::milliseconds{1 + pick(20)});
+        co_await anywhere(subscription.drain(std::chrono::milliseconds{1 + pick(20)}));
     }
 
     Task<> end() {
         const auto way = pick(4);
         if (way == 0)
-            co_await transport_->close();
+            co_await anywhere(transport_->close());
         else if (way == 1)
-            co_await transport_->drain(20ms);
+            co_await anywhere(transport_->drain(20ms));
         else if (way == 2)
-            begin(transport_->close(), false);
+            begin(anywhere(transport_->close()), false);
         if (way < 2)
             leash_->ended = true;
         // A thread or an operation may hold the handle; when it is the last one, the destructor has run here.

@@ -101,6 +101,10 @@ struct NatsOptions {
 ///
 /// The executor of connect() runs one handler at a time: an event loop of one thread, or a strand. The handle may
 /// be destroyed at any time on any thread; no receiver and no handler is called after that. So may the event loop.
+///
+/// Once connect() has completed, the coroutines may be awaited on any event loop. On another one than that of connect()
+/// (another execution context; another strand of the same one will not do) they cross over and back, so that loop must
+/// run; when it is destroyed meanwhile, so is the coroutine that waits.
 class Nats final : public Transport {
 public:
     Nats();

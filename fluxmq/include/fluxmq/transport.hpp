@@ -117,7 +117,9 @@ public:
 /// A connection to a broker: bytes to topics and back.
 ///
 /// Thread safety: publish, respond, counters and a Subscription's unsubscribe: any thread. The coroutines are
-/// awaited on one executor, the one that awaited connect(), except where a transport says more.
+/// awaited on one executor, the one that awaited connect(), except where a transport says more. InProc and Nats do:
+/// once connect() has completed, any event loop may await them, and goes on there. Services with several threads
+/// need that.
 /// Cancelling a coroutine throws Error{cancelled} out of it and undoes what it began.
 class Transport {
 public:

@@ -123,13 +123,15 @@ void Nats::Impl::shut(const std::string& why) {
 // The session goes: by itself, or with its event loop.
 void Nats::Impl::ended() noexcept {
     session_ = nullptr;
+    const bool was_connected = phase_ != Phase::idle;
+    if (was_connected) {
+        phase_ = Phase::closed; // before the loop goes: others find one of the two
+        outbox_.close("its event loop has ended");
+    }
     loop_.detach();
     const auto failure = std::exchange(first_failure_, std::nullopt);
-    if (phase_ != Phase::idle) {
-        phase_ = Phase::closed;
-        outbox_.close("its event loop has ended");
+    if (was_connected)
         subscriptions_.clear();
-    }
     const Error closed{errc::closed, outbox_.why_closed()};
     connecting_.fail_all(failure ? *failure : closed);
     pings_.fail_all(closed);

@@ -35,7 +35,8 @@ public:
 
     Impl();
 
-    // operations.cpp: what users call
+    // operations.cpp: what users call. Each of the coroutines goes on at the connection's loop where it was
+    // awaited at another one; nothing of the connection is touched before that.
     static Task<> connect(Self self, std::string url, NatsOptions options);
     static Task<> close(Self self);
     static Task<Subscription> subscribe(Self self, std::string topic, std::shared_ptr<Receiver> receiver,
@@ -62,6 +63,9 @@ private:
 
     enum class Phase { idle, connecting, connected, reconnecting, closed };
 
+    void check_usable(std::string_view topic) const;
+    std::optional<boost::asio::any_io_executor> usable_loop(const boost::asio::any_io_executor& caller,
+                                                            std::string_view topic);
     void start(const boost::asio::any_io_executor& executor, std::vector<nats::Server> servers,
                NatsOptions options);
     static Task<> session_end(Self self);
@@ -114,8 +118,8 @@ private:
 
     NatsOptions options_;
     std::atomic<Phase> phase_{Phase::idle};
-    bool closing_ = false;
-    bool draining_ = false;
+    std::atomic<bool> closing_{false}; // these two are also told when the loop is gone
+    std::atomic<bool> draining_{false};
     DrainReport drain_report_; // once it has ended
     Session* session_ = nullptr;
     std::minstd_rand random_;

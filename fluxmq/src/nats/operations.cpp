@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fluxmq/run_on.hpp>
 #include <fluxmq/subject.hpp>
 
 #include "../cancellation.hpp"
@@ -34,7 +35,31 @@ std::vector<nats::Server> all_servers(std::string_view first, const std::vector<
 
 } // namespace
 
+void Nats::Impl::check_usable(std::string_view topic) const {
+    const auto phase = phase_.load();
+    if (phase == Phase::closed)
+        throw Error{errc::closed, outbox_.why_closed(), std::string{topic}};
+    if (phase == Phase::idle || phase == Phase::connecting)
+        throw Error{errc::not_connected, "connect() has not succeeded yet", std::string{topic}};
+}
+
+// The connection's loop, for an operation that was awaited at another one; nothing where it may go on. There is a
+// connection, or it throws.
+std::optional<asio::any_io_executor> Nats::Impl::usable_loop(const asio::any_io_executor& caller,
+                                                             std::string_view topic) {
+    check_usable(topic);
+    auto loop = loop_.beyond(caller);
+    if (!loop)
+        check_usable(topic); // the loop may have gone just now
+    return loop;
+}
+
 Task<> Nats::Impl::connect(Self self, std::string url, NatsOptions options) {
+    const auto executor = co_await asio::this_coro::executor;
+    if (const auto loop = self->loop_.beyond(executor)) {
+        co_await run_on(*loop, connect(self, std::move(url), std::move(options)));
+        co_return;
+    }
     auto servers = all_servers(url, options.servers);
 
     // One that fails or is cancelled ends soon; another one that connects is joined.
@@ -49,7 +74,7 @@ Task<> Nats::Impl::connect(Self self, std::string url, NatsOptions options) {
     const nats::Listed listed{self->connecting_, done};
     const bool starts = !self->session_;
     if (starts)
-        self->start(co_await asio::this_coro::executor, std::move(servers), std::move(options));
+        self->start(executor, std::move(servers), std::move(options));
     const OnExit undo{[&] {
         if (starts && !done.finished() && self->session_ && self->phase_ == Phase::connecting)
             self->session_->stop();
@@ -82,7 +107,12 @@ void Nats::Impl::start(const asio::any_io_executor& executor, std::vector<nats::
 }
 
 Task<> Nats::Impl::close(Self self) {
-    if (!std::exchange(self->closing_, true)) {
+    const auto executor = co_await asio::this_coro::executor;
+    if (const auto loop = self->loop_.beyond(executor)) {
+        co_await run_on(*loop, close(self));
+        co_return;
+    }
+    if (!self->closing_.exchange(true)) {
         const OnExit shut{[&] { self->shut("closed by the application"); }}; // also when this is cancelled
         self->outbox_.refuse();
         if (self->connected() && !self->session_->stalled)
@@ -112,13 +142,13 @@ Task<bool> Nats::Impl::flushed(Self self, Clock::time_point deadline) {
 }
 
 Task<> Nats::Impl::flush(Self self, std::chrono::milliseconds timeout) {
-    if (self->phase_ == Phase::closed)
-        throw Error{errc::closed, self->outbox_.why_closed()};
-    if (!self->session_ || self->phase_ == Phase::connecting)
-        throw Error{errc::not_connected, "connect() has not succeeded yet"};
+    const auto executor = co_await asio::this_coro::executor;
+    if (const auto loop = self->usable_loop(executor, {})) {
+        co_await run_on(*loop, flush(self, timeout));
+        co_return;
+    }
 
     nats::PongWait wait;
-    const auto executor = co_await asio::this_coro::executor;
     auto& clock = *self->options_.clock;
     const auto timer = clock.call_at(clock.now() + timeout, executor, [&wait, timeout] {
         wait.fail(Error{errc::timeout,
@@ -134,10 +164,12 @@ Task<Subscription> Nats::Impl::subscribe(Self self, std::string topic, std::shar
     check_subscribe(topic);
     if (!queue.empty())
         check_publish(queue); // a name follows the rules of a topic
-    if (self->closing_ || self->draining_ || self->phase_ == Phase::closed)
+    const auto executor = co_await asio::this_coro::executor;
+    if (const auto loop = self->usable_loop(executor, topic))
+        co_return co_await run_on(
+            *loop, subscribe(self, std::move(topic), std::move(receiver), std::move(queue), max_messages));
+    if (self->closing_ || self->draining_)
         throw Error{errc::closed, self->outbox_.why_closed(), topic};
-    if (!self->session_ || self->phase_ == Phase::connecting)
-        throw Error{errc::not_connected, "connect() has not succeeded yet", topic};
 
     nats::PongWait wait{topic};
     std::uint64_t sid = 0;
@@ -174,6 +206,9 @@ Task<DrainReport> Nats::Impl::drain(std::uint64_t id, std::chrono::milliseconds 
 }
 
 Task<DrainReport> Nats::Impl::drain_one(Self self, std::uint64_t id, std::chrono::milliseconds timeout) {
+    const auto executor = co_await asio::this_coro::executor;
+    if (const auto loop = self->loop_.beyond(executor))
+        co_return co_await run_on(*loop, drain_one(self, id, timeout));
     const OnExit gone{[&] { self->unsubscribe(id); }};
     const auto announce = [&](std::uint64_t sid) { self->tell_unsubscribed(sid); };
     auto subscription = self->subscriptions_.drain(id, announce);
@@ -182,7 +217,10 @@ Task<DrainReport> Nats::Impl::drain_one(Self self, std::uint64_t id, std::chrono
 }
 
 Task<DrainReport> Nats::Impl::drain_all(Self self, std::chrono::milliseconds timeout) {
-    if (std::exchange(self->draining_, true)) { // another one has begun, and ends it
+    const auto executor = co_await asio::this_coro::executor;
+    if (const auto loop = self->loop_.beyond(executor))
+        co_return co_await run_on(*loop, drain_all(self, timeout));
+    if (self->draining_.exchange(true)) { // another one has begun, and ends it
         while (self->session_)
             co_await session_end(self);
         co_return self->drain_report_;
@@ -224,10 +262,10 @@ Task<DrainReport> Nats::Impl::drained(Self self, std::vector<nats::Subscriptions
 Task<Message> Nats::Impl::request(Self self, std::string topic, Bytes payload,
                                   std::chrono::milliseconds timeout, Headers headers) {
     check_publish(topic);
-    if (self->phase_ == Phase::closed)
-        throw Error{errc::closed, self->outbox_.why_closed(), topic};
-    if (!self->session_ || self->phase_ == Phase::connecting)
-        throw Error{errc::not_connected, "connect() has not succeeded yet", topic};
+    const auto executor = co_await asio::this_coro::executor;
+    if (const auto loop = self->usable_loop(executor, topic))
+        co_return co_await run_on(
+            *loop, request(self, std::move(topic), std::move(payload), timeout, std::move(headers)));
 
     nats::PendingRequest pending{topic};
     self->subscribe_inbox();

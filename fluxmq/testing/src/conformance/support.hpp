@@ -19,6 +19,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <mutex>
@@ -67,6 +68,24 @@ inline Task<> until(std::function<bool()> condition, std::string what) {
         timer.expires_after(std::chrono::milliseconds{1});
         co_await timer.async_wait(boost::asio::use_awaitable);
     }
+}
+
+/// Runs the coroutine that `make` gives on an event loop and a thread of its own; the caller's loop goes on.
+inline Task<> elsewhere(std::function<Task<>()> make) {
+    std::exception_ptr failure;
+    std::atomic<bool> ended{false};
+    std::jthread thread{[&] {
+        try {
+            run(make);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        ended = true;
+    }};
+    co_await until([&] { return ended.load(); }, "another event loop");
+    thread.join();
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 /// Lets everything run that is ready.

@@ -35,7 +35,7 @@ enum class Capability {
     no_responders,    ///< a request that nobody listens to fails at once; with `requests`
     payload_limit,    ///< max_payload() is small enough to publish, and is enforced
     connection_order, ///< the order of one connection's messages holds across topics too
-    any_executor,     ///< coroutines of one transport may be awaited on several executors at once
+    any_executor,     ///< once connected, coroutines of one transport may be awaited on several loops at once
     reconnects        ///< a lost connection is made again, with its subscriptions; the world can break it
 };
 
@@ -110,6 +110,7 @@ using NoRespondersConformance = ConformanceWith<Capability::requests, Capability
 using PayloadLimitConformance = ConformanceWith<Capability::payload_limit>;
 using ConnectionOrderConformance = ConformanceWith<Capability::connection_order>;
 using AnyExecutorConformance = ConformanceWith<Capability::any_executor>;
+using AnyExecutorRequestConformance = ConformanceWith<Capability::any_executor, Capability::requests>;
 using ReconnectConformance = ConformanceWith<Capability::reconnects>;
 using ReconnectRequestConformance = ConformanceWith<Capability::reconnects, Capability::requests>;
 
@@ -133,6 +134,7 @@ std::vector<TransportKind> kinds_with(std::initializer_list<Capability> needs,
     FLUXMQ_CONFORMANCE_SUITE(prefix, PayloadLimitConformance, __VA_ARGS__)                                   \
     FLUXMQ_CONFORMANCE_SUITE(prefix, ConnectionOrderConformance, __VA_ARGS__)                                \
     FLUXMQ_CONFORMANCE_SUITE(prefix, AnyExecutorConformance, __VA_ARGS__)                                    \
+    FLUXMQ_CONFORMANCE_SUITE(prefix, AnyExecutorRequestConformance, __VA_ARGS__)                             \
     FLUXMQ_CONFORMANCE_SUITE(prefix, ReconnectConformance, __VA_ARGS__)                                      \
     FLUXMQ_CONFORMANCE_SUITE(prefix, ReconnectRequestConformance, __VA_ARGS__)                               \
     }
