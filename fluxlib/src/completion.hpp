@@ -4,17 +4,19 @@
 #include <fluxmq/wakeup.hpp>
 
 #include <exception>
+#include <utility>
 
 namespace fluxlib {
 
-/// The answer to a command that another coroutine carries out.
+/// The answer to a command that another coroutine carries out, on another event loop maybe. The failure goes with it:
+/// whoever finishes it keeps nothing of that.
 struct Completion {
     fluxmq::Wakeup wakeup;
     std::exception_ptr failure;
 
     void finish(std::exception_ptr thrown = nullptr) noexcept {
         if (thrown)
-            failure = thrown;
+            failure = std::move(thrown);
         wakeup.notify();
     }
 
@@ -22,7 +24,7 @@ struct Completion {
     fluxmq::Task<> wait() {
         co_await wakeup.wait();
         if (failure)
-            std::rethrow_exception(failure);
+            std::rethrow_exception(std::exchange(failure, nullptr));
     }
 };
 

@@ -81,26 +81,33 @@ NodeRuntime::NodeRuntime(Node& n, Service& s, std::string i, NodeOptions o)
         outputs.push_back(std::make_unique<Output>(*this, output));
 }
 
-// A loop that still waits is told to end, and touches nothing of the node any more.
-NodeRuntime::~NodeRuntime() {
+NodeRuntime::~NodeRuntime() { abandon(); }
+
+void NodeRuntime::abandon() noexcept {
     stop_intake();
     mailbox_->discard();
 }
 
 // --- The loop ------------------------------------------------------------------------------------------------
 
+// `executor`: of the service, as far as the node knows.
 void NodeRuntime::begin_loop(const asio::any_io_executor& executor) {
-    executor_ = without_tag(executor);
+    const auto further = service.runtime_->further_loop(place_);
+    elsewhere_ = further.has_value();
+    executor_ = elsewhere_ ? *further : without_tag(executor);
     loop_runs_ = true;
+    hook_runs_ = true;
+    // Once the service's loop has heard of the end it may delete the node: nothing touches it here after that.
     asio::co_spawn(with_tag(executor_, this), loop(), [this](std::exception_ptr, bool node_lives) {
         if (node_lives)
-            loop_ended();
+            service.runtime_->call_on_own_loop(elsewhere_, [this] { loop_ended(); });
     });
 }
 
 void NodeRuntime::loop_ended() noexcept {
     loop_runs_ = false;
     hook_runs_ = false;
+    service.runtime_->became_idle();
     const auto done = std::exchange(last_command_, nullptr);
     const auto finished = std::exchange(finished_, nullptr);
     if (finished)
@@ -115,10 +122,8 @@ Task<bool> NodeRuntime::loop() {
     Turn turn{clock()};
     while (lifecycle != NodeState::destroyed) {
         if (auto control = mailbox_->pop_control()) {
-            hook_runs_ = true;
             co_await (*control)();
         } else if (auto* delivery = mailbox_->pop_message()) {
-            hook_runs_ = true;
             if (auto* input = plain_input(*delivery)) {
                 // The usual message costs no coroutine but the hook's own.
                 std::exception_ptr failure;
@@ -147,9 +152,18 @@ Task<bool> NodeRuntime::loop() {
             if (!co_await mailbox->wait())
                 co_return false;
             turn.begin();
+            hook_runs_ = true;
         }
     }
+    co_await answer_rest();
     co_return true;
+}
+
+// The node is destroyed, and says so to the commands that came too late.
+Task<> NodeRuntime::answer_rest() {
+    mailbox_->close();
+    while (auto control = mailbox_->pop_control())
+        co_await (*control)();
 }
 
 // The input of a message that is for on_input alone.
@@ -237,29 +251,33 @@ bool NodeRuntime::accepts(NodeCommand command) const noexcept {
 }
 
 Task<> NodeRuntime::command(NodeCommand command) {
+    return service.runtime_->on_own_loop(do_command(command));
+}
+
+Task<> NodeRuntime::do_command(NodeCommand command) {
     const auto executor = co_await asio::this_coro::executor;
     if (!loop_runs_ && command == NodeCommand::init && lifecycle == NodeState::fresh)
         begin_loop(executor);
     auto done = std::make_shared<Completion>();
-    if (!loop_runs_) {
+    // A loop that is about to end takes nothing more.
+    if (!loop_runs_ || !mailbox_->post([this, command, done] { return execute(command, done); })) {
         co_await execute(command, done);
         if (last_command_ == done) // a destroy without a loop to end
             loop_ended();
-    } else {
-        mailbox_->post([this, command, done] { return execute(command, done); });
-        if (tag_of(executor) == this)
-            co_return; // our own hook waits: the command runs when it has returned
+    } else if (tag_of(executor) == this) {
+        co_return; // our own hook waits: the command runs when it has returned
     }
     co_await done->wait();
 }
 
 Task<> NodeRuntime::execute(NodeCommand command, std::shared_ptr<Completion> done) {
-    const auto wanted = transition(lifecycle, command, was_created_);
+    const NodeState state_now = lifecycle;
+    const auto wanted = transition(state_now, command, was_created_);
     switch (wanted.kind) {
     case Transition::Kind::nothing: done->finish(); break;
     case Transition::Kind::illegal:
         done->finish(std::make_exception_ptr(
-            Error{errc::illegal_transition, "node '" + id + "' is " + std::string{to_string(lifecycle)} +
+            Error{errc::illegal_transition, "node '" + id + "' is " + std::string{to_string(state_now)} +
                                                 ": cannot " + std::string{to_string(command)} + " it"}));
         break;
     case Transition::Kind::run: {
@@ -329,12 +347,16 @@ void NodeRuntime::set_gates(Gate gate) noexcept {
 void NodeRuntime::expect_start() noexcept { set_gates(Gate::open); }
 
 void NodeRuntime::stop_intake() noexcept {
-    settings_subscription_.unsubscribe();
+    fluxmq::Subscription ended; // without the lock
+    {
+        const std::lock_guard lock{ports_mutex_};
+        ended = std::move(settings_subscription_);
+    }
     for (const auto& input : inputs)
         input->unsubscribe();
 }
 
-bool NodeRuntime::idle() const { return !hook_runs_ && counters().pending == 0; }
+bool NodeRuntime::idle() const { return counters().pending == 0 && !hook_runs_; }
 
 fluxmq::MailboxCounters NodeRuntime::counters() const {
     fluxmq::MailboxCounters sum;
@@ -358,8 +380,10 @@ Task<> NodeRuntime::enter(NodeState entered) {
     case NodeState::starting:
     case NodeState::stopping: break; // readable, not announced
     }
+    // Heard of on the service's loop before the end of the command is.
     if (const bool runs = entered == NodeState::started; runs != std::exchange(counted_as_running_, runs))
-        service.runtime_->node_runs(runs);
+        service.runtime_->call_on_own_loop(
+            elsewhere_, [runtime = service.runtime_.get(), runs] { runtime->node_runs(runs); });
 }
 
 Task<> NodeRuntime::announce(std::string new_status) {
@@ -371,11 +395,26 @@ Task<> NodeRuntime::announce(std::string new_status) {
 void NodeRuntime::set_status(std::string new_status) {
     status = std::move(new_status);
     publish_status();
-    mailbox_->post([this] { return state_changed(); });
+    mailbox_->post([this] { return status_was_set(); });
+}
+
+Task<> NodeRuntime::status_was_set() {
+    if (lifecycle != NodeState::destroyed)
+        co_await state_changed();
 }
 
 Task<> NodeRuntime::state_changed() {
     co_await run_hook("on_state_changed", [this] { return node.on_state_changed(); });
+}
+
+void NodeRuntime::repeat_status() {
+    if (elsewhere_)
+        mailbox_->post([this]() -> Task<> {
+            publish_status();
+            co_return;
+        });
+    else
+        publish_status();
 }
 
 void NodeRuntime::publish_status() {
@@ -466,14 +505,21 @@ void NodeRuntime::stop_ticking() noexcept {
     tick_timer_.cancel();
 }
 
+// A timer on another loop goes on in vain until the node stops, which is soon.
+void NodeRuntime::silence() noexcept {
+    silenced_ = true;
+    if (!elsewhere_)
+        tick_timer_.cancel();
+}
+
 void NodeRuntime::request_tick() {
-    if (ticking_ && !std::exchange(tick_waits_, true))
+    if (ticking_ && !silenced_ && !tick_waits_.exchange(true))
         mailbox_->post([this] { return tick(); });
 }
 
 Task<> NodeRuntime::tick() {
     tick_waits_ = false;
-    if (!ticking_)
+    if (!ticking_ || silenced_)
         co_return;
     const auto now = clock().now();
     const Tick tick{.time = now, .delta = now - std::exchange(last_tick_, now), .count = ++ticks_};
@@ -488,12 +534,16 @@ Task<> NodeRuntime::tick() {
 // --- Settings ------------------------------------------------------------------------------------------------
 
 Task<> NodeRuntime::open_settings() {
-    if (settings_subscription_.active())
-        co_return;
+    {
+        const std::lock_guard lock{ports_mutex_};
+        if (settings_subscription_.active())
+            co_return;
+    }
     if (!settings_inlet_)
         settings_inlet_ = mailbox_->add_inlet(settings_limits, nullptr, fluxmq::Lane::control);
-    settings_subscription_ =
-        co_await transport().subscribe(service.topic().node_settings(id), settings_inlet_);
+    auto subscription = co_await transport().subscribe(service.topic().node_settings(id), settings_inlet_);
+    const std::lock_guard lock{ports_mutex_};
+    settings_subscription_ = std::move(subscription);
 }
 
 Task<> NodeRuntime::settings_arrived(Message message) {
@@ -535,8 +585,35 @@ Task<> NodeRuntime::take_settings(boost::json::object wanted, Message message) {
 }
 
 void NodeRuntime::retune(boost::json::object wanted) {
-    options.node.settings = wanted;
-    mailbox_->post([this, wanted = std::move(wanted)] { return take_settings(wanted, {}); });
+    mailbox_->post([this, wanted = std::move(wanted)] { return take_config(wanted); });
+}
+
+Task<> NodeRuntime::take_config(boost::json::object wanted) {
+    if (lifecycle != NodeState::destroyed)
+        co_await take_settings(std::move(wanted), {});
+}
+
+// Where the node lives on another loop this waits for its turn there, unless it is one of its own hooks that waits.
+Task<> NodeRuntime::check(boost::json::object wanted) {
+    const auto executor = co_await asio::this_coro::executor;
+    if (!elsewhere_ || !loop_runs_ || tag_of(executor) == this) {
+        node.check_settings(wanted);
+        co_return;
+    }
+    const auto done = std::make_shared<Completion>();
+    if (mailbox_->post([this, done, wanted = std::move(wanted)] { return check_here(wanted, done); }))
+        co_await done->wait();
+}
+
+Task<> NodeRuntime::check_here(boost::json::object wanted, std::shared_ptr<Completion> done) {
+    std::exception_ptr refused;
+    try {
+        node.check_settings(wanted);
+    } catch (...) {
+        refused = std::current_exception();
+    }
+    done->finish(std::move(refused));
+    co_return;
 }
 
 } // namespace fluxlib

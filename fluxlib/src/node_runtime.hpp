@@ -9,7 +9,9 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,12 +19,18 @@
 namespace fluxlib {
 
 /// What runs a node: its mailbox, the one loop that awaits its hooks, its timer, its settings.
+///
+/// All of it belongs to the event loop that the node lives on, where its hooks run. The service, which may run on
+/// another one, uses the functions for it below, and what is atomic. What is for the node's own loop goes there through
+/// its mailbox. A command is given, and the end of the loop heard of, on the service's event loop.
 class NodeRuntime {
 public:
     NodeRuntime(Node& node, Service& service, std::string id, NodeOptions options);
     ~NodeRuntime();
 
-    // --- For the service ---
+    // --- For the service, on its event loop ---
+    /// Which of the service's event loops the node will live on; before its first command.
+    void place_on(std::size_t loop) noexcept { place_ = loop; }
     /// Carries out `command`; see Node::start and its siblings.
     Task<> command(NodeCommand command);
     bool accepts(NodeCommand command) const noexcept;
@@ -33,23 +41,27 @@ public:
     void global_tick();
     bool ticks_globally() const noexcept;
     /// Stops the ticks for good: the beginning of a shutdown.
-    void stop_ticking() noexcept;
+    void silence() noexcept;
     /// Ends the subscriptions: what waits is still handled.
     void stop_intake() noexcept;
     /// Settings from a config: they replace the old ones.
-    void check(const boost::json::object& wanted) const { node.check_settings(wanted); }
+    Task<> check(boost::json::object wanted);
     void retune(boost::json::object settings);
+    /// Ends it all: a loop that still waits is told to end, and touches nothing of the node any more.
+    void abandon() noexcept;
     /// Nothing waits, and no hook runs.
     bool idle() const;
     fluxmq::MailboxCounters counters() const;
     void when_finished(std::function<void()> call) { finished_ = std::move(call); }
     /// Says again what the status is: a manager may have missed it.
-    void publish_status();
+    void repeat_status();
     fluxmq::Clock& clock() const noexcept { return *service.options().clock; }
 
     // --- For ports ---
     fluxmq::Transport& transport() const { return service.transport(); }
     fluxmq::Mailbox& mailbox() noexcept { return *mailbox_; }
+    /// Guards what the ports have subscribed: the node opens it, the service shuts it.
+    std::mutex& ports_mutex() noexcept { return ports_mutex_; }
     const std::shared_ptr<const fluxmq::Headers>& current_headers() const noexcept {
         return current_headers_;
     }
@@ -65,13 +77,15 @@ public:
     StateSlice state;
     boost::json::object settings;
     std::string status;
-    NodeState lifecycle = NodeState::fresh;
+    std::atomic<NodeState> lifecycle{NodeState::fresh};
     std::vector<std::unique_ptr<Input>> inputs;
     std::vector<std::unique_ptr<Output>> outputs;
 
 private:
+    Task<> do_command(NodeCommand command);
     void begin_loop(const boost::asio::any_io_executor& executor);
     void loop_ended() noexcept;
+    Task<> answer_rest();
     Task<bool> loop();
     Input* plain_input(const fluxmq::Mailbox::Delivery& delivery) const noexcept;
     void begin_message(Input& input, Message& message);
@@ -86,6 +100,8 @@ private:
     void set_gates(fluxmq::Inlet::Gate gate) noexcept;
     Task<> enter(NodeState state);
     Task<> announce(std::string new_status);
+    void publish_status();
+    Task<> status_was_set();
     Task<> state_changed();
 
     template <class Hook>
@@ -95,18 +111,26 @@ private:
 
     const DataTimer* timer() const noexcept;
     void arm_timer();
+    void stop_ticking() noexcept;
     void request_tick();
     Task<> tick();
 
     Task<> open_settings();
     Task<> settings_arrived(Message message);
     Task<> take_settings(boost::json::object wanted, Message message);
+    Task<> check_here(boost::json::object wanted, std::shared_ptr<Completion> done);
+    Task<> take_config(boost::json::object wanted);
 
     std::shared_ptr<fluxmq::Mailbox> mailbox_;
-    boost::asio::any_io_executor executor_;
-    bool loop_runs_ = false;
-    bool hook_runs_ = false;
-    bool was_created_ = false;
+    std::mutex ports_mutex_;
+    std::size_t place_ = 0;
+    boost::asio::any_io_executor executor_; // of the event loop that the node lives on
+    bool elsewhere_ = false;                // and that is not the service's own
+    bool loop_runs_ = false;                // the service's
+    // Set before a message is taken out of the mailbox, and reset when there is none: whoever sees first that nothing
+    // waits and then that no hook runs knows that nothing is under way.
+    std::atomic<bool> hook_runs_{false};
+    std::atomic<bool> was_created_{false};
     bool counted_as_running_ = false;
     std::shared_ptr<Completion> last_command_; // the destroy, answered when the loop has ended
     std::function<void()> finished_;
@@ -115,10 +139,11 @@ private:
     std::optional<Message> stored_over_; // that message, when the input has another latest value by now
 
     std::shared_ptr<fluxmq::Inlet> settings_inlet_;
-    fluxmq::Subscription settings_subscription_;
+    fluxmq::Subscription settings_subscription_; // guarded by ports_mutex_
 
-    bool ticking_ = false;
-    bool tick_waits_ = false;
+    std::atomic<bool> ticking_{false};
+    std::atomic<bool> silenced_{false}; // also where a start is under way
+    std::atomic<bool> tick_waits_{false};
     std::uint64_t ticks_ = 0;
     fluxmq::Clock::time_point started_at_;
     fluxmq::Clock::time_point last_tick_;
@@ -132,7 +157,7 @@ struct Input::Route {
     std::vector<std::string> patterns;
     std::optional<Handler> only; // in place of the input's handlers and on_input
     std::shared_ptr<fluxmq::Inlet> inlet;
-    std::vector<fluxmq::Subscription> subscriptions;
+    std::vector<fluxmq::Subscription> subscriptions; // guarded by ports_mutex()
 
     Task<> open();
 };

@@ -74,13 +74,16 @@ Task<> Handler::operator()(Message message) const {
 
 Task<> Input::Route::open() {
     const bool overlap = std::any_of(patterns.begin(), patterns.end(), fluxmq::has_wildcard);
+    std::unique_lock lock{input.node_.ports_mutex()};
     // From the one where an earlier call has failed, if one has.
     while (subscriptions.size() < patterns.size()) {
         const auto next = patterns.begin() + static_cast<std::ptrdiff_t>(subscriptions.size());
+        lock.unlock();
         std::shared_ptr<fluxmq::Receiver> receiver = inlet;
         if (overlap && next != patterns.begin())
             receiver = std::make_shared<FirstMatch>(std::vector(patterns.begin(), next), inlet);
         auto subscription = co_await input.node_.transport().subscribe(*next, std::move(receiver));
+        lock.lock();
         subscriptions.push_back(std::move(subscription));
     }
 }
@@ -95,6 +98,7 @@ Input::~Input() = default;
 Input::Route& Input::add_route(std::vector<std::string> patterns, std::optional<Handler> only) {
     auto route = std::make_unique<Route>(*this, std::move(patterns), std::move(only));
     route->inlet = node_.mailbox().add_inlet(limits_, route.get());
+    const std::lock_guard lock{node_.ports_mutex()};
     route->inlet->set_gate(gate_);
     return *routes_.emplace_back(std::move(route));
 }
@@ -141,17 +145,21 @@ void Input::set_limits(fluxmq::MailboxLimits limits) noexcept {
 }
 
 void Input::set_gate(fluxmq::Inlet::Gate gate) noexcept {
+    const std::lock_guard lock{node_.ports_mutex()};
     gate_ = gate;
     for (const auto& route : routes_)
         route->inlet->set_gate(gate);
 }
 
 void Input::unsubscribe() noexcept {
+    std::vector<std::vector<fluxmq::Subscription>> ended; // without the lock
+    const std::lock_guard lock{node_.ports_mutex()};
     for (const auto& route : routes_)
-        route->subscriptions.clear();
+        ended.push_back(std::exchange(route->subscriptions, {}));
 }
 
 fluxmq::MailboxCounters Input::counters() const {
+    const std::lock_guard lock{node_.ports_mutex()};
     fluxmq::MailboxCounters sum;
     for (const auto& route : routes_)
         sum += route->inlet->counters();
@@ -174,7 +182,8 @@ void Output::publish(const Payload& payload, const fluxmq::Headers& headers) {
             publisher->publish(payload, merge(*inherited, headers));
         else
             publisher->publish(payload, headers);
-        ++published_;
+        // Written by the node's own loop only.
+        published_.store(published_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
 }
 

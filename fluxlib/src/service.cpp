@@ -64,28 +64,14 @@ void Service::send_status(std::string status) { runtime_->send_status(std::move(
 void Service::append_node(std::unique_ptr<Node> node) { runtime_->append(std::move(node)); }
 
 void Service::add_factory(std::string type, Factory factory) {
-    runtime_->factories.insert_or_assign(std::move(type), std::move(factory));
+    runtime_->add_factory(std::move(type), std::move(factory));
 }
 
-std::unique_ptr<Node> Service::get_node(const DataNode& data) {
-    const auto& factories = runtime_->factories;
-    if (const auto found = factories.find(data.type); found != factories.end())
-        return found->second(data);
-    std::string known;
-    for (const auto& [type, factory] : factories)
-        known += (known.empty() ? "" : ", ") + type;
-    throw Error{errc::unknown_node_type, "node '" + data.id + "' has type '" + data.type +
-                                             "'; registered are " + (known.empty() ? "none" : known)};
-}
+std::unique_ptr<Node> Service::get_node(const DataNode& data) { return runtime_->make(data); }
 
 Node& Service::node(std::string_view id) const { return runtime_->find(id).node; }
 
-std::vector<std::string> Service::node_ids() const {
-    std::vector<std::string> ids;
-    for (const auto& record : runtime_->nodes)
-        ids.push_back(record->node->id());
-    return ids;
-}
+std::vector<std::string> Service::node_ids() const { return runtime_->node_ids(); }
 
 Task<> Service::start_node(std::string id) { return runtime_->command(std::move(id), NodeCommand::start); }
 Task<> Service::stop_node(std::string id) { return runtime_->command(std::move(id), NodeCommand::stop); }

@@ -44,6 +44,10 @@ std::shared_ptr<spdlog::logger> child_logger(const spdlog::logger& parent, std::
     return logger;
 }
 
+std::size_t further_count(const ServiceOptions& options) {
+    return static_cast<std::size_t>(options.threads) - 1;
+}
+
 // Whether a command is for every node.
 bool names_all(const Message& command) {
     const auto ids = ServiceRuntime::ids_in(command);
@@ -72,15 +76,30 @@ struct ServiceRuntime::Signals : std::enable_shared_from_this<Signals> {
 ServiceRuntime::ServiceRuntime(Service& s, std::string i, ServiceOptions o)
     : service{s}, id{id_or_environment(std::move(i))}, options{std::move(o)},
       logger{options.logger ? options.logger : child_logger(*spdlog::default_logger(), id)},
-      state{options.state ? *options.state : StateSlice{}}, mailbox_{fluxmq::Mailbox::create()} {}
+      state{options.state ? *options.state : StateSlice{}},
+      further_{options.threads > 1 ? std::make_shared<FurtherLoops>(further_count(options)) : nullptr},
+      mailbox_{fluxmq::Mailbox::create()} {
+    if (options.threads < 1)
+        throw Error{errc::invalid_config, "service '" + id + "': ServiceOptions::threads is " +
+                                              std::to_string(options.threads) + ", and must be at least 1"};
+}
 
 // Loops that still wait are told to end, and touch nothing of the service any more.
 ServiceRuntime::~ServiceRuntime() {
+    if (further_)
+        further_->end();
+    if (transport)
+        transport->on_event({});
     mailbox_->discard();
     for (const auto& entry : entries_)
         entry->queue->discard();
-    if (transport)
-        transport->on_event({});
+    if (further_) { // coroutines go before what they may refer to
+        for (const auto& record : nodes_)
+            record->node->runtime_->abandon();
+        further_->drop();
+    }
+    by_id_.clear();
+    nodes_.clear();
 }
 
 std::shared_ptr<spdlog::logger> ServiceRuntime::logger_for(std::string_view node_id) const {
@@ -96,6 +115,8 @@ Task<> ServiceRuntime::run() {
     if (running_)
         throw Error{errc::illegal_transition, "the service '" + id + "' runs already"};
     executor_ = without_tag(co_await asio::this_coro::executor);
+    if (further_)
+        FurtherLoops::begin(further_, executor_);
     transport->on_event([this](const fluxmq::ConnectionEvent& event) { connection_changed(event); });
     if (!transport->connected())
         co_await transport->connect();
@@ -126,7 +147,7 @@ Task<> ServiceRuntime::begin() {
         co_await guarded("on_init", {}, service.on_init({}));
     }
     co_await init_nodes();
-    if (!asks_manager() || !nodes.empty()) // otherwise the first config makes it ready
+    if (!asks_manager() || !node_ids().empty()) // otherwise the first config makes it ready
         co_await announce_ready();
     if (options.auto_start)
         co_await command_all(NodeCommand::start);
@@ -139,7 +160,8 @@ Task<> ServiceRuntime::begin() {
 }
 
 bool ServiceRuntime::asks_manager() const noexcept {
-    return options.request_config.value_or(!factories.empty());
+    const std::lock_guard lock{mutex_};
+    return options.request_config.value_or(!factories_.empty());
 }
 
 Task<> ServiceRuntime::subscribe_commands() {
@@ -172,12 +194,12 @@ Task<> ServiceRuntime::subscribe_command(std::string name, const Command& comman
 
 Task<> ServiceRuntime::init_nodes() {
     std::vector<std::string> ids;
-    for (const auto& record : nodes)
-        if (record->node->lifecycle() == NodeState::fresh)
-            ids.push_back(record->node->id());
+    for (const auto* node : all_nodes())
+        if (node->lifecycle == NodeState::fresh)
+            ids.push_back(node->id);
     for (const auto& node_id : ids)
-        if (by_id.contains(node_id))
-            co_await quietly(find(node_id).command(NodeCommand::init));
+        if (auto* node = look_up(node_id))
+            co_await quietly(node->command(NodeCommand::init));
 }
 
 Task<> ServiceRuntime::announce_ready() {
@@ -213,8 +235,8 @@ void ServiceRuntime::connection_changed(const fluxmq::ConnectionEvent& event) {
     if (event.state != fluxmq::ConnectionState::reconnected || !running_ || ending_)
         return;
     send_status(current_status()); // whoever watches may have missed it
-    for (const auto& record : nodes)
-        record->node->runtime_->publish_status();
+    for (auto* node : all_nodes())
+        node->repeat_status();
     mailbox_->post([this] { return guarded("on_connected", {}, service.on_connected()); });
     if (asks_manager() && !configured_) {
         config_pause_ = {};
@@ -312,8 +334,8 @@ Task<> ServiceRuntime::on_status_request(Message message) {
 }
 
 Task<> ServiceRuntime::on_tick(Message) {
-    for (const auto& record : nodes)
-        record->node->runtime_->global_tick();
+    for (auto* node : all_nodes())
+        node->global_tick();
     if (options.has_global_tick)
         co_await tick();
 }
@@ -355,7 +377,9 @@ void ServiceRuntime::signal_arrived(int signal) {
 }
 
 Task<ExitReport> ServiceRuntime::wait() {
-    executor_ = without_tag(co_await asio::this_coro::executor);
+    // Other threads may look at it where nothing changes.
+    if (auto executor = without_tag(co_await asio::this_coro::executor); executor != executor_)
+        executor_ = std::move(executor);
     if (options.handle_signals) {
         signals_ = std::make_shared<Signals>(executor_);
         signals_->watch(*this);
@@ -367,6 +391,8 @@ Task<ExitReport> ServiceRuntime::wait() {
         co_await end(report);
     signals_.reset();
     running_ = false;
+    if (further_)
+        further_->finish();
     co_return report;
 }
 
@@ -387,10 +413,11 @@ Task<> ServiceRuntime::end(ExitReport& report) {
     co_await drain(report);
     report.account = account();
     co_await command_all(NodeCommand::stop);
-    for (const auto& record : nodes) // they stay in the list: whoever appended them may look at them
-        co_await quietly(record->node->runtime_->command(NodeCommand::destroy));
-    for (const auto& entry : entries_) {
-        entry->subscription.unsubscribe();
+    for (const auto& node_id : node_ids()) // they stay in the list: whoever appended them may look at them
+        if (auto* node = look_up(node_id))
+            co_await quietly(node->command(NodeCommand::destroy));
+    for (const auto& entry : all_entries()) {
+        end_subscription(*entry);
         entry->queue->close();
     }
     announce(status->stopped());
@@ -416,26 +443,28 @@ void ServiceRuntime::announce(std::string last) noexcept {
 // Sources fall silent first, so that what is on its way between nodes arrives; then nothing more is let in.
 Task<> ServiceRuntime::drain(ExitReport& report) {
     const auto begin = clock().now();
-    for (const auto& record : nodes)
-        record->node->runtime_->stop_ticking();
+    for (auto* node : all_nodes())
+        node->silence();
     co_await settle(begin + options.drain_timeout / 2);
-    for (const auto& record : nodes)
-        record->node->runtime_->stop_intake();
-    for (const auto& entry : entries_)
-        entry->subscription.unsubscribe();
+    for (auto* node : all_nodes())
+        node->stop_intake();
+    for (const auto& entry : all_entries())
+        end_subscription(*entry);
     report.drained = co_await settle(begin + options.drain_timeout);
-    for (const auto& record : nodes)
-        if (!record->node->runtime_->idle())
-            report.unfinished.push_back("node '" + record->node->id() + "'");
-    for (const auto& entry : entries_)
+    for (const auto* node : all_nodes())
+        if (!node->idle())
+            report.unfinished.push_back("node '" + node->id + "'");
+    for (const auto& entry : all_entries())
         if (entry->handled && !entry->idle())
             report.unfinished.push_back("the handler of '" + entry->topic + "'");
 }
 
 bool ServiceRuntime::quiet() const {
-    return std::all_of(nodes.begin(), nodes.end(), [](const auto& r) { return r->node->runtime_->idle(); }) &&
-           std::all_of(entries_.begin(), entries_.end(),
-                       [](const auto& e) { return !e->handled || e->idle(); });
+    const auto nodes = all_nodes();
+    const auto entries = all_entries();
+    return std::all_of(nodes.begin(), nodes.end(), [](const auto* node) { return node->idle(); }) &&
+           std::all_of(entries.begin(), entries.end(),
+                       [](const auto& entry) { return !entry->handled || entry->idle(); });
 }
 
 // What the transport has moved so far: when it stands still while all are idle, nothing is on its way.

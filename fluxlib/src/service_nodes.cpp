@@ -22,16 +22,54 @@ std::string listed(const std::vector<std::string>& names) {
 
 } // namespace
 
+std::optional<boost::asio::any_io_executor> ServiceRuntime::further_loop(std::size_t place) const {
+    if (place == 0 || !further_ || !further_->running())
+        return std::nullopt;
+    return further_->executor(place - 1);
+}
+
+void ServiceRuntime::add_factory(std::string type, Service::Factory factory) {
+    const std::lock_guard lock{mutex_};
+    factories_.insert_or_assign(std::move(type), std::move(factory));
+}
+
+std::unique_ptr<Node> ServiceRuntime::make(const DataNode& data) const {
+    Service::Factory factory;
+    std::vector<std::string> known;
+    {
+        const std::lock_guard lock{mutex_};
+        if (const auto found = factories_.find(data.type); found != factories_.end())
+            factory = found->second;
+        for (const auto& [type, each] : factories_)
+            known.push_back(type);
+    }
+    if (!factory)
+        throw Error{errc::unknown_node_type,
+                    "node '" + data.id + "' has type '" + data.type + "'; registered are " + listed(known)};
+    return factory(data);
+}
+
+// Each loop gets the next one in turn. False when there is a node of this id.
+bool ServiceRuntime::take_in(std::unique_ptr<Record> record) {
+    const std::lock_guard lock{mutex_};
+    auto& runtime = *record->node->runtime_;
+    if (!by_id_.emplace(runtime.id, record.get()).second)
+        return false;
+    nodes_.push_back(std::move(record));
+    runtime.place_on(next_place_++ % static_cast<std::size_t>(options.threads));
+    return true;
+}
+
 void ServiceRuntime::append(std::unique_ptr<Node> node) {
     if (!node)
         throw Error{errc::unknown_node, "append_node() was given no node"};
-    if (by_id.contains(node->id()))
-        throw Error{errc::duplicate_node, "there is a node '" + node->id() + "' already"};
-    auto& record = *nodes.emplace_back(std::make_unique<Record>(std::move(node)));
-    by_id.emplace(record.node->id(), &record);
+    const std::string node_id = node->id();
+    auto record = std::make_unique<Record>(std::move(node));
+    if (!take_in(std::move(record)))
+        throw Error{errc::duplicate_node, "there is a node '" + node_id + "' already"};
     if (!running_)
         return; // run() will initialise it
-    mailbox_->post([this, node_id = record.node->id()]() -> Task<> {
+    mailbox_->post([this, node_id]() -> Task<> {
         // Anyone may destroy it meanwhile, so it is looked up at each step.
         co_await quietly(command(node_id, NodeCommand::init));
         std::vector<std::string> one(1, node_id);
@@ -40,17 +78,45 @@ void ServiceRuntime::append(std::unique_ptr<Node> node) {
     });
 }
 
+ServiceRuntime::Record* ServiceRuntime::record_of(std::string_view node_id) const {
+    const std::lock_guard lock{mutex_};
+    const auto found = by_id_.find(node_id);
+    return found == by_id_.end() ? nullptr : found->second;
+}
+
+NodeRuntime* ServiceRuntime::look_up(std::string_view node_id) const {
+    const auto* record = record_of(node_id);
+    return record ? record->node->runtime_.get() : nullptr;
+}
+
 NodeRuntime& ServiceRuntime::find(std::string_view node_id) const {
-    if (const auto found = by_id.find(node_id); found != by_id.end())
-        return *found->second->node->runtime_;
-    std::vector<std::string> known;
-    for (const auto& record : nodes)
-        known.push_back(record->node->id());
+    if (auto* found = look_up(node_id))
+        return *found;
     throw Error{errc::unknown_node,
-                "'" + std::string{node_id} + "'; the service '" + id + "' has " + listed(known)};
+                "'" + std::string{node_id} + "'; the service '" + id + "' has " + listed(node_ids())};
+}
+
+std::vector<std::string> ServiceRuntime::node_ids() const {
+    const std::lock_guard lock{mutex_};
+    std::vector<std::string> ids;
+    for (const auto& record : nodes_)
+        ids.push_back(record->node->id());
+    return ids;
+}
+
+std::vector<NodeRuntime*> ServiceRuntime::all_nodes() const {
+    const std::lock_guard lock{mutex_};
+    std::vector<NodeRuntime*> all;
+    for (const auto& record : nodes_)
+        all.push_back(record->node->runtime_.get());
+    return all;
 }
 
 Task<> ServiceRuntime::command(std::string node_id, NodeCommand command) {
+    return on_own_loop(do_command(std::move(node_id), command));
+}
+
+Task<> ServiceRuntime::do_command(std::string node_id, NodeCommand command) {
     if (node_id == "*") {
         co_await command_all(command);
         co_return;
@@ -61,17 +127,19 @@ Task<> ServiceRuntime::command(std::string node_id, NodeCommand command) {
     co_await runtime.command(command);
 }
 
-Task<> ServiceRuntime::command_all(NodeCommand command) {
+Task<> ServiceRuntime::command_all(NodeCommand command) { return on_own_loop(do_command_all(command)); }
+
+Task<> ServiceRuntime::do_command_all(NodeCommand command) {
     std::vector<std::string> ids;
-    for (const auto& record : nodes)
-        if (record->node->runtime_->accepts(command))
-            ids.push_back(record->node->id());
+    for (const auto* node : all_nodes())
+        if (node->accepts(command))
+            ids.push_back(node->id);
     if (command == NodeCommand::start) {
         co_await start_together(std::move(ids));
         co_return;
     }
     for (const auto& node_id : ids)
-        if (by_id.contains(node_id))
+        if (look_up(node_id))
             co_await quietly(this->command(node_id, command));
 }
 
@@ -79,8 +147,8 @@ Task<> ServiceRuntime::command_all(NodeCommand command) {
 // others.
 Task<> ServiceRuntime::start_together(std::vector<std::string> ids) {
     const auto startable = [&](const std::string& node_id) {
-        const auto found = by_id.find(node_id);
-        return found != by_id.end() && found->second->node->runtime_->accepts(NodeCommand::start);
+        const auto* node = look_up(node_id);
+        return node && node->accepts(NodeCommand::start);
     };
     for (const auto& node_id : ids)
         if (startable(node_id))
@@ -91,16 +159,18 @@ Task<> ServiceRuntime::start_together(std::vector<std::string> ids) {
 }
 
 void ServiceRuntime::erase(std::string_view node_id) {
-    const auto found = by_id.find(node_id);
-    if (found == by_id.end())
+    std::unique_ptr<Record> gone; // without the lock
+    const std::lock_guard lock{mutex_};
+    const auto found = by_id_.find(node_id);
+    if (found == by_id_.end())
         return;
-    auto* record = found->second;
-    retired_ += record->node->counters();
-    retired_published_ += record->node->published();
-    by_id.erase(found);
-    const auto at = std::find_if(nodes.begin(), nodes.end(),
-                                 [&](const auto& candidate) { return candidate.get() == record; });
-    nodes.erase(at);
+    const auto at = std::find_if(nodes_.begin(), nodes_.end(),
+                                 [&](const auto& candidate) { return candidate.get() == found->second; });
+    by_id_.erase(found);
+    gone = std::move(*at);
+    nodes_.erase(at);
+    retired_ += gone->node->counters();
+    retired_published_ += gone->node->published();
 }
 
 std::vector<std::string> ServiceRuntime::ids_in(const Message& message) {
@@ -119,6 +189,10 @@ std::vector<std::string> ServiceRuntime::ids_in(const Message& message) {
 
 // One id that is unknown or refuses does not keep the others from the command.
 Task<> ServiceRuntime::command_ids(const Message& message, std::vector<NodeCommand> commands) {
+    return on_own_loop(do_command_ids(message, std::move(commands)));
+}
+
+Task<> ServiceRuntime::do_command_ids(Message message, std::vector<NodeCommand> commands) {
     const auto ids = ids_in(message);
     for (const auto& node_id : ids)
         for (const auto step : commands) {
@@ -138,17 +212,20 @@ Task<> ServiceRuntime::command_ids(const Message& message, std::vector<NodeComma
 }
 
 Task<> ServiceRuntime::apply(std::vector<DataNode> wanted) {
+    return on_own_loop(do_apply(std::move(wanted)));
+}
+
+Task<> ServiceRuntime::do_apply(std::vector<DataNode> wanted) {
     std::vector<DataNode> current;
-    for (const auto& record : nodes)
-        if (record->config)
+    for (const auto& node_id : node_ids())
+        if (const auto* record = record_of(node_id); record && record->config)
             current.push_back(*record->config);
     auto plan = diff_config(current, wanted);
 
     // Everything that can fail comes first, so that a bad config leaves the running nodes as they are.
     std::vector<std::unique_ptr<Record>> made;
     for (auto& data : plan.create) {
-        const auto found = by_id.find(data.id);
-        if (found != by_id.end() && !found->second->config)
+        if (const auto* found = record_of(data.id); found && !found->config)
             throw Error{errc::duplicate_node, "the config has a node '" + data.id +
                                                   "', an id that the service has "
                                                   "given to a node of its own"};
@@ -162,25 +239,25 @@ Task<> ServiceRuntime::apply(std::vector<DataNode> wanted) {
         made.push_back(std::make_unique<Record>(std::move(node), std::move(data)));
     }
     for (const auto& data : plan.retune)
-        by_id.at(data.id)->node->runtime_->check(data.settings);
+        if (auto* node = look_up(data.id))
+            co_await node->check(data.settings);
 
-    for (auto& data : plan.retune) {
-        auto& record = *by_id.at(data.id);
-        record.node->runtime_->retune(data.settings);
-        record.config = std::move(data);
-    }
+    for (auto& data : plan.retune)
+        if (auto* record = record_of(data.id)) { // nobody has destroyed it meanwhile
+            record->node->runtime_->retune(data.settings);
+            record->config = std::move(data);
+        }
     std::set<std::string> started; // what ran, and is made anew, runs again
-    for (const auto& node_id : plan.destroy) {
-        if (by_id.at(node_id)->node->lifecycle() == NodeState::started)
+    for (const auto& node_id : plan.destroy)
+        if (const auto* node = look_up(node_id); node && node->lifecycle == NodeState::started)
             started.insert(node_id);
-    }
     for (const auto& node_id : plan.destroy)
         co_await quietly(command(node_id, NodeCommand::destroy));
     std::vector<std::string> starting;
     for (auto& record : made) {
         const auto node_id = record->node->id();
-        by_id.emplace(record->node->id(), record.get());
-        nodes.push_back(std::move(record));
+        if (!take_in(std::move(record))) // somebody has appended one meanwhile
+            continue;
         co_await quietly(command(node_id, NodeCommand::init));
         if (manager_started_ || started.contains(node_id))
             starting.push_back(node_id);
@@ -203,9 +280,10 @@ void ServiceRuntime::node_runs(bool runs) {
 }
 
 Account ServiceRuntime::account() const {
+    const std::lock_guard lock{mutex_};
     Account sum{.published = retired_published_};
     auto inputs = retired_;
-    for (const auto& record : nodes) {
+    for (const auto& record : nodes_) {
         inputs += record->node->counters();
         sum.published += record->node->published();
     }

@@ -2,13 +2,18 @@
 #pragma once
 
 #include <fluxlib/service.hpp>
+#include <fluxmq/run_on.hpp>
 #include <fluxmq/subject.hpp>
 
 #include "completion.hpp"
+#include "event_loop.hpp"
 #include "node_runtime.hpp"
+#include "tagged_executor.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/post.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,10 +26,34 @@
 namespace fluxlib {
 
 /// What runs a service: its command loop, its subscriptions, its nodes, its statuses.
+///
+/// All of it belongs to the service's own event loop, except for what users may call from the hooks of a node that
+/// lives on another one: coroutines go to the own loop and come back, and plain functions find what they need under
+/// mutex_. Nodes end on the own loop only, so there a pointer to one is good until the next co_await.
 class ServiceRuntime {
 public:
     ServiceRuntime(Service& service, std::string id, ServiceOptions options);
     ~ServiceRuntime();
+
+    // --- Event loops ---
+    /// `task`, on the own loop. It goes on where it is awaited, and counts as awaited by the node whose hook that is.
+    template <class T>
+    Task<T> on_own_loop(Task<T> task) {
+        return further_ && further_->running() ? cross(std::move(task)) : std::move(task);
+    }
+    /// Calls `function` on the own loop: now, or, for a caller who is `elsewhere`, soon and in order.
+    template <class Function>
+    void call_on_own_loop(bool elsewhere, Function function) {
+        if (!elsewhere)
+            function();
+        else
+            boost::asio::post(executor_, [weak = std::weak_ptr{alive_}, function = std::move(function)] {
+                if (!weak.expired())
+                    function();
+            });
+    }
+    /// The loop for nodes of this place; nothing where that is the own one.
+    std::optional<boost::asio::any_io_executor> further_loop(std::size_t place) const;
 
     // --- Life (service_life.cpp) ---
     Task<> run();
@@ -33,7 +62,11 @@ public:
 
     // --- Nodes (service_nodes.cpp) ---
     void append(std::unique_ptr<Node> node);
+    /// Throws Error{unknown_node}.
     NodeRuntime& find(std::string_view node_id) const;
+    std::vector<std::string> node_ids() const;
+    void add_factory(std::string type, Service::Factory factory);
+    std::unique_ptr<Node> make(const DataNode& data) const;
     Task<> command(std::string node_id, NodeCommand command);
     Task<> command_all(NodeCommand command);
     Task<> apply(std::vector<DataNode> wanted);
@@ -70,9 +103,6 @@ public:
     std::shared_ptr<fluxmq::Transport> transport;
     std::shared_ptr<const fluxmq::Topic> topic;
     std::shared_ptr<const fluxmq::Status> status;
-    std::map<std::string, Service::Factory> factories;
-    std::vector<std::unique_ptr<Record>> nodes; // in the order they came
-    std::unordered_map<std::string_view, Record*> by_id;
 
 private:
     using Hook = Task<> (ServiceRuntime::*)(Message);
@@ -87,11 +117,18 @@ private:
     struct Entry {
         std::string topic;
         std::shared_ptr<Queue> queue;
-        fluxmq::Subscription subscription;
         bool handled = false;
-        bool busy = false; // its handler runs
-        bool idle() const { return !busy && queue->counters().pending == 0; }
+        fluxmq::Subscription subscription; // guarded by mutex_
+        // A message counts as pending until its handler has returned.
+        bool idle() const { return queue->inlet()->pending() == 0; }
     };
+
+    template <class T>
+    Task<T> cross(Task<T> task) {
+        const auto caller = co_await boost::asio::this_coro::executor;
+        auto own = with_tag(executor_, tag_of(caller));
+        co_return co_await fluxmq::run_on(std::move(own), std::move(task));
+    }
 
     Task<> loop();
     Task<> guarded(const char* hook, std::string where, Task<> call);
@@ -102,10 +139,20 @@ private:
     Task<> subscribe_commands();
     Task<> subscribe_command(std::string topic, const Command& command);
     Task<> init_nodes();
+    Task<> do_command(std::string node_id, NodeCommand command);
+    Task<> do_command_all(NodeCommand command);
+    Task<> do_command_ids(Message message, std::vector<NodeCommand> commands);
+    Task<> do_apply(std::vector<DataNode> wanted);
     Task<> start_together(std::vector<std::string> ids);
+    bool take_in(std::unique_ptr<Record> record);
+    Record* record_of(std::string_view node_id) const;
+    NodeRuntime* look_up(std::string_view node_id) const;
+    std::vector<NodeRuntime*> all_nodes() const;
+    std::vector<std::shared_ptr<Entry>> all_entries() const;
     void erase(std::string_view node_id);
     Task<> handler_loop(std::shared_ptr<Entry> entry, Handler handler);
-    Task<std::shared_ptr<Entry>> add_entry(std::string topic);
+    Task<std::shared_ptr<Entry>> add_entry(std::string topic, bool handled);
+    void end_subscription(Entry& entry) noexcept;
     Task<> announce_ready();
     void connection_changed(const fluxmq::ConnectionEvent& event);
     void ask_for_config();
@@ -130,14 +177,26 @@ private:
     Task<> on_tick(Message message);
     Task<> tick();
 
-    boost::asio::any_io_executor executor_;
+    const std::shared_ptr<FurtherLoops> further_; // where there is more than one thread
+    const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+    boost::asio::any_io_executor executor_; // of the own loop
     std::shared_ptr<fluxmq::Mailbox> mailbox_;
     std::vector<std::shared_ptr<fluxmq::Inlet>> inlets_;
     std::vector<fluxmq::Subscription> subscriptions_;
+
+    // Held for a look or a change, and never while code of the user runs.
+    mutable std::mutex mutex_;
+    std::map<std::string, Service::Factory> factories_;
+    std::vector<std::unique_ptr<Record>> nodes_; // in the order they came
+    std::unordered_map<std::string_view, Record*> by_id_;
+    std::size_t next_place_ = 0;
     std::vector<std::shared_ptr<Entry>> entries_;
+    fluxmq::MailboxCounters retired_; // of nodes that are gone
+    std::uint64_t retired_published_ = 0;
+
     bool loop_runs_ = false;
-    bool running_ = false;
-    bool ending_ = false;
+    std::atomic<bool> running_{false};
+    std::atomic<bool> ending_{false};
     bool initialised_ = false;     // on_init was called
     bool configured_ = false;      // a config was applied
     bool manager_started_ = false; // the manager said start, and did not say stop since
@@ -157,16 +216,13 @@ private:
     // Shared with the loop's end, which may come after that of the service.
     std::shared_ptr<fluxmq::Wakeup> loop_done_ = std::make_shared<fluxmq::Wakeup>();
     fluxmq::Wakeup idle_; // while settling: something became idle
-    bool settling_ = false;
+    std::atomic<bool> settling_{false};
     bool cut_short_ = false;
     int signal_ = 0;
 
     mutable std::mutex status_mutex_;
     std::string current_status_;
     std::size_t running_nodes_ = 0;
-
-    fluxmq::MailboxCounters retired_; // of nodes that are gone
-    std::uint64_t retired_published_ = 0;
 };
 
 } // namespace fluxlib

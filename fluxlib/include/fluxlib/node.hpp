@@ -69,11 +69,13 @@ struct NodeOptions {
 
 /// A component of a service: derive, and override the hooks that matter.
 ///
-/// Hooks of one node never overlap; hooks of different nodes run in turn on the service's event loop, so a hook
-/// must not block (see offload()). A request or any other operation may be awaited in every hook. What a hook
+/// It lives on one of the service's event loops (ServiceOptions::threads), and its hooks run there. Hooks of one node
+/// never overlap; those of different nodes on one loop run in turn, so a hook must not block (see offload()). A request or any other operation may be awaited in every hook. What a hook
 /// throws goes to on_error, to the log, and to the service's error topic; the node goes on with the next message.
 ///
-/// Thread safety: the service's event loop, except where a member says more.
+/// Thread safety: the hooks of this node, and whoever runs on its event loop; before run(), the one that makes it. The
+/// lifecycle's functions (init() and the like) and lifecycle(): any hook of the service. id, type, service, logger,
+/// state, clock: any thread.
 class Node {
 public:
     Node(Service& service, std::string id, NodeOptions options = {});
@@ -121,7 +123,7 @@ public:
     /// Messages in and waiting, over all inputs. Thread safety: any thread.
     fluxmq::MailboxCounters counters() const;
 
-    /// Messages published by all outputs.
+    /// Messages published by all outputs. Thread safety: any thread.
     std::uint64_t published() const noexcept;
 
 protected:
@@ -143,7 +145,8 @@ protected:
     virtual Task<> on_settings(Message message);
     /// After status() changed.
     virtual Task<> on_state_changed();
-    /// Refuses settings by throwing: then they are not taken over. The default takes all.
+    /// Refuses settings by throwing: then they are not taken over. The default takes all. Called between hooks; where
+    /// the node lives on the service's own loop also while one of them waits.
     virtual void check_settings(const boost::json::object& wanted) const;
 
 private:

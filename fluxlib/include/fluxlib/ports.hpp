@@ -8,6 +8,7 @@
 #include <fluxmq/payload.hpp>
 #include <fluxmq/transport.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -80,7 +81,7 @@ public:
     /// Bounds of what may wait, and what happens beyond; applies from the next message on.
     void set_limits(fluxmq::MailboxLimits limits) noexcept;
 
-    /// Thread safety: as the node's.
+    /// Thread safety: any thread.
     fluxmq::MailboxCounters counters() const;
 
 private:
@@ -122,8 +123,8 @@ public:
     Task<> call(std::string path, Handler callback, const Payload& payload = Payload(),
                 std::chrono::milliseconds timeout = fluxmq::Transport::default_request_timeout);
 
-    /// Messages published, one a topic.
-    std::uint64_t published() const noexcept { return published_; }
+    /// Messages published, one a topic. Thread safety: any thread.
+    std::uint64_t published() const noexcept { return published_.load(std::memory_order_relaxed); }
 
 private:
     Task<> do_call(std::string topic, Handler callback, fluxmq::Bytes payload,
@@ -133,7 +134,7 @@ private:
     DataOutput data_;
     std::vector<std::string> wire_topics_;
     std::vector<std::unique_ptr<fluxmq::Publisher>> publishers_; // of each, from the first publish() on
-    std::uint64_t published_ = 0;
+    std::atomic<std::uint64_t> published_{0};
 };
 
 } // namespace fluxlib

@@ -12,7 +12,7 @@ namespace fluxlib {
 
 /// What Service::subscribe gives: the messages of one topic, to be taken when wanted. One reader.
 ///
-/// Thread safety: the service's event loop; counters: any thread.
+/// Thread safety: the event loop that subscribed; counters: any thread.
 class Queue {
 public:
     explicit Queue(fluxmq::MailboxLimits limits);

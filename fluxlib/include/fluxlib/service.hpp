@@ -26,7 +26,7 @@
 namespace fluxlib {
 
 struct ServiceOptions {
-    /// Default: the process's default logger under the service's id.
+    /// Default: the process's default logger under the service's id. Several threads need sinks for that (`_mt`).
     std::shared_ptr<spdlog::logger> logger = {};
     /// Default: an empty store.
     std::optional<StateSlice> state = {};
@@ -39,6 +39,11 @@ struct ServiceOptions {
     bool auto_start = true;
     /// Whether wait() ends on SIGINT and SIGTERM.
     bool handle_signals = true;
+    /// Event loops that the nodes are spread over, at least 1: the first node that comes lives on the service's own,
+    /// the next one on the next loop, and so on in turn. Each loop beyond the first has a thread, from run() to the end
+    /// of wait(). Hooks of one node never overlap; those of nodes on different loops run at the same time, so what they
+    /// share needs a lock. The transport must let any event loop await it (InProc and Nats do).
+    int threads = 1;
     /// How long shutdown waits for messages on their way, before it says what is left.
     std::chrono::milliseconds drain_timeout{5000};
     /// Whether run() asks a manager for a config. Default: when node types are registered; say true when
@@ -54,10 +59,14 @@ struct ServiceOptions {
 
 /// A process on a broker: it holds nodes, and lets a manager configure, start and stop them.
 ///
-/// It lives on the event loop that awaits run(). Derive and override hooks for other reactions; hooks of the
-/// service never overlap. Destroy it when wait() has returned; before that, only while no hook is suspended in
-/// an operation. Thread safety: publish, respond, send_status, shutdown: any thread; the rest: the
-/// event loop.
+/// It lives on the event loop that awaits run(), and its hooks run there; its nodes may live on others, too, see
+/// ServiceOptions::threads. Derive and override hooks for other reactions; hooks of the service never overlap.
+/// Destroy it when wait() has returned; before that, only while no hook is suspended in an operation, and from the
+/// event loop. What hooks have left behind on the other loops, coroutines of their own say, goes with the service.
+///
+/// Thread safety: publish, respond, send_status, current_status, shutdown: any thread. attach, run, wait and
+/// settings(): the event loop that awaits run(). The rest: any hook or handler, whichever loop it runs on; a coroutine
+/// goes on where it was awaited, whatever it does elsewhere meanwhile.
 class Service {
 public:
     /// An empty `id` means SERVICE_ID from the environment. Throws Error{invalid_topic} for an id that cannot be
@@ -91,11 +100,13 @@ public:
     /// As Transport::publish.
     void publish(std::string_view topic, const Payload& payload, const fluxmq::Headers& headers = {});
 
-    /// A queue of the topic's messages; wildcards allowed. Completes when the broker routes to it.
+    /// A queue of the topic's messages, to be read on this event loop; wildcards allowed. Completes when the broker
+    /// routes to it.
     Task<std::shared_ptr<Queue>> subscribe(std::string topic);
 
     /// Hands each message of the topic to `handler`, one at a time. Several handlers of one topic each get every
     /// message. What a handler throws is logged and published on the error topic, and the next message goes to it.
+    /// It runs on the event loop that awaits this; beyond the service's own it ends with wait().
     Task<> subscribe_handler(std::string topic, Handler handler);
 
     /// Ends every queue and handler of exactly this topic. Throws Error{invalid_topic} when there is none.
@@ -115,8 +126,8 @@ public:
     // --- Nodes ------------------------------------------------------------------------------------------
 
     /// Makes a T{*this, id, options} and takes it in. While the service runs, it is initialised (and started,
-    /// with ServiceOptions::auto_start) at once. The reference is good until destroy_node() of the node or the end
-    /// of the Service object. Throws Error{duplicate_node}, Error{invalid_topic}.
+    /// with ServiceOptions::auto_start) at once, on the loop that is its turn. The reference is good until
+    /// destroy_node() of the node or the end of the Service object. Throws Error{duplicate_node}, Error{invalid_topic}.
     template <std::derived_from<Node> T>
     T& append_node(std::string id, NodeOptions options = {}) {
         auto node = std::make_unique<T>(*this, std::move(id), std::move(options));
@@ -160,7 +171,7 @@ public:
     /// Connects unless connected, subscribes the service's topics, announces CONNECTED, initialises the nodes,
     /// announces READY, and starts them. Where nodes can be made from a config, it then asks the manager for one
     /// (and leaves READY to that config when it has no nodes yet). What a manager sends meanwhile is handled when
-    /// run() is done. It takes over the transport's event handler.
+    /// run() is done. It takes over the transport's event handler; one that is connected already was connected here.
     /// Errors: not_attached, illegal_transition when it runs already, those of connect() and subscribe(); after
     /// these it announces ERROR, and may be called again.
     Task<> run();

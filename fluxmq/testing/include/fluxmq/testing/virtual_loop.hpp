@@ -13,7 +13,8 @@ namespace fluxmq::testing {
 
 /// An event loop in virtual time: it runs what is ready, and when nothing is, moves its clock to the next call.
 /// One thread, no waiting, the same order at every run: a whole mesh on an InProc bus becomes deterministic, as
-/// long as everything in it uses clock().
+/// long as everything in it uses clock() and runs on this loop. It knows nothing of others: time may pass while they
+/// work, and a task that waits for them alone counts as one that can never end.
 class VirtualLoop {
 public:
     VirtualLoop();
