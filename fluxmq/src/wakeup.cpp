@@ -3,6 +3,8 @@
 
 #include <fluxmq/error.hpp>
 
+#include "stay_awake.hpp"
+
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -11,6 +13,7 @@
 
 #include <exception>
 #include <new>
+#include <thread>
 #include <utility>
 
 namespace fluxmq {
@@ -30,10 +33,13 @@ struct Wakeup::WaiterFor final : Waiter {
 
     void resume(bool cancelled, std::unique_lock<std::mutex> lock) override {
         Handler moved = std::move(handler);
+        const bool elsewhere = thread != std::this_thread::get_id();
         this->~WaiterFor();
         lock.unlock();
         const auto executor = asio::get_associated_executor(moved);
-        asio::post(executor, [moved = std::move(moved), cancelled]() mutable {
+        asio::post(executor, [moved = std::move(moved), cancelled, elsewhere]() mutable {
+            if (elsewhere)
+                stay_awake(asio::get_associated_executor(moved));
             std::exception_ptr failure;
             if (cancelled)
                 failure = std::make_exception_ptr(Error{errc::cancelled, "the wait was cancelled"});
@@ -42,6 +48,7 @@ struct Wakeup::WaiterFor final : Waiter {
     }
 
     Handler handler;
+    const std::thread::id thread = std::this_thread::get_id(); // which waits
 };
 
 Wakeup::~Wakeup() {
