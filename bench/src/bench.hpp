@@ -54,6 +54,7 @@ std::vector<Case> libnats_cases();
 std::vector<Case> bare_cases();
 std::vector<Case> inproc_cases();
 std::vector<Case> threads_cases();
+std::vector<Case> loops_cases();
 std::vector<Case> scale_cases();
 std::vector<Case> service_cases();
 std::vector<Case> json_cases();

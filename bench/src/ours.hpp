@@ -96,8 +96,9 @@ public:
 /// A service that logs errors only, on a connected transport.
 class QuietService {
 public:
-    explicit QuietService(std::shared_ptr<fluxmq::Transport> transport, std::string id = "bench")
-        : service{std::move(id), options()} {
+    explicit QuietService(std::shared_ptr<fluxmq::Transport> transport, std::string id = "bench",
+                          int threads = 1)
+        : service{std::move(id), options(threads)} {
         service.attach(std::move(transport));
     }
 
@@ -109,10 +110,11 @@ public:
     fluxlib::Service service;
 
 private:
-    static fluxlib::ServiceOptions options() {
+    static fluxlib::ServiceOptions options(int threads) {
         const auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
         fluxlib::ServiceOptions options{.logger = std::make_shared<spdlog::logger>("bench", sink),
                                         .handle_signals = false,
+                                        .threads = threads,
                                         .subscription_limits = no_loss};
         options.logger->set_level(spdlog::level::err);
         return options;

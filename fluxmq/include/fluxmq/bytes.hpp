@@ -18,7 +18,7 @@ namespace detail {
 // thread keeps references that it gives up, of the storages that it has to do with at the moment, and takes the next
 // ones from these. It keeps at most `kept_storages`, none of them larger than `largest_kept`.
 struct Storage {
-    static constexpr std::size_t kept_storages = 16;
+    static constexpr std::size_t kept_storages = 32;
     static constexpr std::size_t largest_kept = std::size_t{64} << 10;
 
     std::atomic<std::uint32_t> references{1};
@@ -75,8 +75,16 @@ private:
     };
     struct AtThreadEnd;
 
+    // Its entry, or the one to give up for it. There are two places for each, so that a pair of storages that takes
+    // turns need not drive each other out.
     static Kept& kept_of(const Storage* storage) noexcept {
-        return table.kept[(reinterpret_cast<std::uintptr_t>(storage) / 32) % kept_storages];
+        auto* const places =
+            &table.kept[(reinterpret_cast<std::uintptr_t>(storage) / 32) % (kept_storages / 2) * 2];
+        if (places[0].storage == storage)
+            return places[0];
+        if (places[1].storage == storage || places[1].references < places[0].references)
+            return places[1];
+        return places[0];
     }
     static void keep(Storage* storage) noexcept;
     static void give_up(Kept& kept) noexcept;
