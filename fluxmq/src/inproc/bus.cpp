@@ -64,21 +64,33 @@ constexpr std::size_t max_routes = 16'384;
 
 void InProcBus::Core::add(const std::shared_ptr<Target>& target) {
     const std::unique_lock lock{mutex_};
-    tree_.insert(target->pattern(), target);
+    target->number = ++last_number_;
+    if (has_wildcard(target->pattern()))
+        wild_.insert(target->pattern(), target);
+    else
+        exact_.emplace(target->pattern(), target);
     forget_routes(target->pattern());
     generation_.fetch_add(1, std::memory_order_release);
 }
 
 void InProcBus::Core::remove(const std::shared_ptr<Target>& target) noexcept {
     const std::unique_lock lock{mutex_};
-    tree_.erase(target->pattern(), target);
+    const auto [first, last] = exact_.equal_range(target->pattern());
+    const auto found = std::find_if(first, last, [&](const auto& entry) { return entry.second == target; });
+    if (found != last)
+        exact_.erase(found);
+    else
+        wild_.erase(target->pattern(), target);
     forget_routes(target->pattern());
     generation_.fetch_add(1, std::memory_order_release);
 }
 
 // Only those that change: queue groups of the others keep their turns.
 void InProcBus::Core::forget_routes(std::string_view pattern) noexcept {
-    std::erase_if(routes_, [&](const auto& entry) { return matches(pattern, entry.first); });
+    if (has_wildcard(pattern))
+        std::erase_if(routes_, [&](const auto& entry) { return matches(pattern, entry.first); });
+    else if (const auto found = routes_.find(pattern); found != routes_.end())
+        routes_.erase(found);
 }
 
 std::shared_ptr<const Route> InProcBus::Core::route(std::string_view topic) {
@@ -101,13 +113,20 @@ std::shared_ptr<const Route> InProcBus::Core::route(std::string_view topic) {
 std::shared_ptr<const Route> InProcBus::Core::make_route(std::string_view topic) const {
     auto route = std::make_shared<Route>();
     route->topic = Bytes::copy(topic);
-    std::map<std::string_view, std::vector<std::shared_ptr<Target>>> groups;
-    tree_.match(topic, [&](const std::shared_ptr<Target>& target) {
+    std::vector<TargetPtr> targets;
+    const auto [first, last] = exact_.equal_range(topic);
+    for (auto at = first; at != last; ++at)
+        targets.push_back(at->second);
+    wild_.match(topic, [&](const TargetPtr& target) { targets.push_back(target); });
+    std::sort(targets.begin(), targets.end(),
+              [](const TargetPtr& a, const TargetPtr& b) { return a->number < b->number; });
+    std::map<std::string_view, std::vector<TargetPtr>> groups;
+    for (auto& target : targets) {
         if (target->queue().empty())
-            route->everyone.push_back(target);
+            route->everyone.push_back(std::move(target));
         else
-            groups[target->queue()].push_back(target);
-    });
+            groups[target->queue()].push_back(std::move(target));
+    }
     for (auto& [name, members] : groups)
         route->groups.push_back(std::make_unique<Route::Group>(std::move(members)));
     return route;

@@ -42,6 +42,8 @@ public:
 
     const std::shared_ptr<Receiver>& receiver() const noexcept { return receiver_; }
 
+    std::uint64_t number = 0; ///< on its bus, in the order of subscription
+
     /// Messages that wait with their publishers until the receiver has room.
     std::atomic<std::uint64_t> waiting{0};
 
@@ -112,11 +114,15 @@ private:
         }
     };
 
+    using TargetPtr = std::shared_ptr<inproc::Target>;
     std::shared_ptr<const inproc::Route> make_route(std::string_view topic) const;
     void forget_routes(std::string_view pattern) noexcept;
 
     std::shared_mutex mutex_;
-    inproc::SubjectTree<std::shared_ptr<inproc::Target>> tree_;
+    // By their patterns, which are topics, and the others, whose patterns have wildcards.
+    std::unordered_multimap<std::string_view, TargetPtr, Hash> exact_;
+    inproc::SubjectTree<TargetPtr> wild_;
+    std::uint64_t last_number_ = 0;
     // Routes that were looked up, until the next change: topics repeat.
     std::unordered_map<std::string, std::shared_ptr<const inproc::Route>, Hash, std::equal_to<>> routes_;
     std::atomic<std::uint64_t> generation_{1};
