@@ -50,9 +50,9 @@ Node::Node(Service& service, std::string id, NodeOptions options)
 Node::~Node() = default;
 
 const std::string& Node::id() const noexcept { return runtime_->id; }
-const std::string& Node::type() const noexcept { return runtime_->options.node.type; }
+const std::string& Node::type() const noexcept { return runtime_->type; }
 Service& Node::service() const noexcept { return runtime_->service; }
-spdlog::logger& Node::logger() const noexcept { return *runtime_->logger; }
+spdlog::logger& Node::logger() const noexcept { return runtime_->logger(); }
 StateSlice& Node::state() noexcept { return runtime_->state; }
 fluxmq::Clock& Node::clock() const noexcept { return runtime_->clock(); }
 NodeState Node::lifecycle() const noexcept { return runtime_->lifecycle; }

@@ -64,21 +64,23 @@ constexpr fluxmq::MailboxLimits settings_limits{
 } // namespace
 
 NodeRuntime::NodeRuntime(Node& n, Service& s, std::string i, NodeOptions o)
-    : node{n}, service{s}, id{std::move(i)}, options{std::move(o)},
-      logger{options.logger ? options.logger : s.runtime_->logger_for(id)},
-      state{options.state ? *options.state : s.state().slice(id)}, settings{options.node.settings},
-      mailbox_{fluxmq::Mailbox::create()} {
+    : node{n}, service{s}, id{std::move(i)}, type{std::move(o.node.type)},
+      state{o.state ? *std::move(o.state) : s.state().slice(id)}, settings{std::move(o.node.settings)},
+      logger_{std::move(o.logger)}, timer_{o.timer ? o.timer : o.node.timer},
+      tick_callback_{std::move(o.on_tick)}, status_strings_{std::move(o.status)}, auto_listen_{o.auto_listen},
+      replace_settings_{o.replace_settings}, mailbox_{fluxmq::Mailbox::create()} {
     if (const auto why = fluxmq::publish_problem(id); !why.empty())
         throw Error{errc::invalid_topic, "the node id '" + id + "' cannot be part of a topic: " + why};
-    options.node.id = id;
     if (const auto* wanted = timer();
         wanted && wanted->type == TimerType::local && wanted->interval.count() <= 0)
         throw Error{errc::invalid_config,
                     "node '" + id + "': a local timer needs an interval of at least 1 ms"};
-    for (const auto& input : options.node.inputs)
-        inputs.push_back(std::make_unique<Input>(*this, input, options.input_limits));
-    for (const auto& output : options.node.outputs)
-        outputs.push_back(std::make_unique<Output>(*this, output));
+    inputs.reserve(o.node.inputs.size());
+    for (auto& input : o.node.inputs)
+        inputs.push_back(std::make_unique<Input>(*this, std::move(input), o.input_limits));
+    outputs.reserve(o.node.outputs.size());
+    for (auto& output : o.node.outputs)
+        outputs.push_back(std::make_unique<Output>(*this, std::move(output)));
 }
 
 NodeRuntime::~NodeRuntime() { abandon(); }
@@ -146,8 +148,7 @@ Task<bool> NodeRuntime::loop() {
             }
         } else {
             hook_runs_ = false;
-            for (const auto& input : inputs)
-                input->compact_latest();
+            compact_latest();
             service.runtime_->became_idle();
             if (!co_await mailbox->wait())
                 co_return false;
@@ -176,7 +177,7 @@ Input* NodeRuntime::plain_input(const fluxmq::Mailbox::Delivery& delivery) const
 
 void NodeRuntime::begin_message(Input& input, Message& message) {
     message.set_input(input.lasting_alias_);
-    input.latest_ = message;
+    keep_latest(input, message);
     if (!message.headers().empty())
         current_headers_ = message.shared_headers();
     current_input_ = &input;
@@ -186,6 +187,21 @@ void NodeRuntime::end_message() noexcept {
     current_headers_ = nullptr;
     current_input_ = nullptr;
     stored_over_.reset();
+}
+
+void NodeRuntime::keep_latest(Input& input, const Message& message) {
+    input.latest_ = message;
+    if (!std::exchange(input.is_new_, true))
+        input.next_new_ = std::exchange(new_inputs_, &input);
+}
+
+// Only of the inputs that got something: a node may have thousands of others.
+void NodeRuntime::compact_latest() {
+    while (auto* input = new_inputs_) {
+        new_inputs_ = input->next_new_;
+        input->is_new_ = false;
+        input->compact_latest();
+    }
 }
 
 // Of the message that on_input handles.
@@ -215,7 +231,7 @@ Task<> NodeRuntime::handle(fluxmq::Mailbox::Delivery& delivery) {
         co_await hand_to(route, message);
     std::exception_ptr failure;
     if (!route.only) {
-        route.input.latest_ = message;
+        keep_latest(route.input, message);
         try {
             co_await node.on_input(message);
         } catch (...) {
@@ -231,7 +247,7 @@ Task<> NodeRuntime::handle(fluxmq::Mailbox::Delivery& delivery) {
 Task<> NodeRuntime::hand_to(Input::Route& route, Message message) {
     const auto handlers = route.only ? std::vector{*route.only} : route.input.handlers_;
     if (!route.only)
-        route.input.latest_ = message;
+        keep_latest(route.input, message);
     for (const auto& handler : handlers) {
         std::exception_ptr failure;
         try {
@@ -333,7 +349,7 @@ Task<bool> NodeRuntime::carry_out(const Transition& wanted, Completion& done) {
 
 Task<> NodeRuntime::open_inputs() {
     co_await open_settings();
-    if (!options.auto_listen)
+    if (!auto_listen_)
         co_return;
     for (const auto& input : inputs)
         co_await input->listen();
@@ -369,7 +385,7 @@ fluxmq::MailboxCounters NodeRuntime::counters() const {
 
 Task<> NodeRuntime::enter(NodeState entered) {
     lifecycle = entered;
-    const auto& strings = *options.status;
+    const auto& strings = *status_strings_;
     switch (entered) {
     case NodeState::created: co_await announce(strings.created()); break;
     case NodeState::started: co_await announce(strings.started()); break;
@@ -423,8 +439,16 @@ void NodeRuntime::publish_status() {
     try {
         transport().publish(service.topic().node_status(id), status);
     } catch (const Error& error) {
-        logger->warn("status '{}' was not published: {}", status, error.what());
+        logger().warn("status '{}' was not published: {}", status, error.what());
     }
+}
+
+spdlog::logger& NodeRuntime::logger() {
+    std::call_once(logger_once_, [this] {
+        if (!logger_)
+            logger_ = service.runtime_->logger_for(id);
+    });
+    return *logger_;
 }
 
 // --- Errors --------------------------------------------------------------------------------------------------
@@ -447,7 +471,7 @@ Task<bool> NodeRuntime::run_hook(const char* name, Hook hook, Completion* done) 
 
 Task<> NodeRuntime::report(const char* hook, std::string topic, std::exception_ptr cause) {
     const HookError error{id, hook, std::move(topic), cause};
-    logger->error("{}", error.what());
+    logger().error("{}", error.what());
     service.runtime_->publish_error(error.what());
     std::string again;
     try {
@@ -458,7 +482,7 @@ Task<> NodeRuntime::report(const char* hook, std::string topic, std::exception_p
         again = "something that is not a std::exception";
     }
     if (!again.empty())
-        logger->error("on_error itself threw: {}", again);
+        logger().error("on_error itself threw: {}", again);
 }
 
 Task<> NodeRuntime::report_overflow(Input& input, std::uint64_t count) {
@@ -470,11 +494,7 @@ Task<> NodeRuntime::report_overflow(Input& input, std::uint64_t count) {
 
 // --- Ticks ---------------------------------------------------------------------------------------------------
 
-const DataTimer* NodeRuntime::timer() const noexcept {
-    if (options.timer)
-        return &*options.timer;
-    return options.node.timer ? &*options.node.timer : nullptr;
-}
+const DataTimer* NodeRuntime::timer() const noexcept { return timer_ ? &*timer_ : nullptr; }
 
 bool NodeRuntime::ticks_globally() const noexcept {
     const auto* wanted = timer();
@@ -523,9 +543,9 @@ Task<> NodeRuntime::tick() {
         co_return;
     const auto now = clock().now();
     const Tick tick{.time = now, .delta = now - std::exchange(last_tick_, now), .count = ++ticks_};
-    if (options.on_tick)
+    if (tick_callback_)
         co_await run_hook("on_tick callback", [this]() -> Task<> {
-            options.on_tick();
+            tick_callback_();
             co_return;
         });
     co_await run_hook("on_tick", [&] { return node.on_tick(tick); });
@@ -555,7 +575,7 @@ Task<> NodeRuntime::settings_arrived(Message message) {
         if (!body.is_object())
             throw Error{errc::invalid_settings,
                         "expected an object, got " + std::string{message.text().substr(0, 60)}, topic};
-        if (!options.replace_settings)
+        if (!replace_settings_)
             wanted = settings;
         for (const auto& [key, value] : body.get_object())
             wanted.insert_or_assign(key, value);

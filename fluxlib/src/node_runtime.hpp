@@ -10,6 +10,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -68,12 +69,13 @@ public:
     void about_to_store(Input& input);
 
     void set_status(std::string status);
+    /// Made when it is first asked for: most nodes never log. Thread safety: any thread.
+    spdlog::logger& logger();
 
     Node& node;
     Service& service;
     const std::string id;
-    NodeOptions options;
-    std::shared_ptr<spdlog::logger> logger;
+    const std::string type;
     StateSlice state;
     boost::json::object settings;
     std::string status;
@@ -91,6 +93,8 @@ private:
     void begin_message(Input& input, Message& message);
     void end_message() noexcept;
     std::string current_topic() const;
+    void keep_latest(Input& input, const Message& message);
+    void compact_latest();
     Task<> handle(fluxmq::Mailbox::Delivery& delivery);
     Task<> hand_to(Input::Route& route, Message message);
 
@@ -121,6 +125,14 @@ private:
     Task<> check_here(boost::json::object wanted, std::shared_ptr<Completion> done);
     Task<> take_config(boost::json::object wanted);
 
+    std::shared_ptr<spdlog::logger> logger_;
+    std::once_flag logger_once_;
+    const std::optional<DataTimer> timer_;
+    const std::function<void()> tick_callback_;
+    const std::shared_ptr<const NodeStatus> status_strings_;
+    const bool auto_listen_;
+    const bool replace_settings_;
+
     std::shared_ptr<fluxmq::Mailbox> mailbox_;
     std::mutex ports_mutex_;
     std::size_t place_ = 0;
@@ -135,6 +147,7 @@ private:
     std::shared_ptr<Completion> last_command_; // the destroy, answered when the loop has ended
     std::function<void()> finished_;
     std::shared_ptr<const fluxmq::Headers> current_headers_;
+    Input* new_inputs_ = nullptr;        // those with messages since there was last nothing to do
     Input* current_input_ = nullptr;     // whose message on_input handles
     std::optional<Message> stored_over_; // that message, when the input has another latest value by now
 

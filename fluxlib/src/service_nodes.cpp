@@ -236,7 +236,8 @@ Task<> ServiceRuntime::do_apply(std::vector<DataNode> wanted) {
         if (node->id() != data.id)
             throw Error{errc::invalid_config,
                         "get_node() made node '" + node->id() + "' where the config has '" + data.id + "'"};
-        made.push_back(std::make_unique<Record>(std::move(node), std::move(data)));
+        made.push_back(
+            std::make_unique<Record>(std::move(node), std::make_unique<DataNode>(std::move(data))));
     }
     for (const auto& data : plan.retune)
         if (auto* node = look_up(data.id))
@@ -245,7 +246,7 @@ Task<> ServiceRuntime::do_apply(std::vector<DataNode> wanted) {
     for (auto& data : plan.retune)
         if (auto* record = record_of(data.id)) { // nobody has destroyed it meanwhile
             record->node->runtime_->retune(data.settings);
-            record->config = std::move(data);
+            *record->config = std::move(data);
         }
     std::set<std::string> started; // what ran, and is made anew, runs again
     for (const auto& node_id : plan.destroy)

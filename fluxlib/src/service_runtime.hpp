@@ -91,7 +91,7 @@ public:
 
     struct Record {
         std::unique_ptr<Node> node;
-        std::optional<DataNode> config; // when a manager's config made it
+        std::unique_ptr<DataNode> config; // when a manager's config made it
     };
 
     Service& service;

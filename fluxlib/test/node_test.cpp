@@ -541,6 +541,20 @@ TEST(node, state_is_a_slice_of_the_services_store_under_its_id) {
     EXPECT_EQ(service.state().get("a/k"), boost::json::value(1));
 }
 
+TEST(node, its_logger_is_the_same_at_each_use_and_named_after_service_and_node) {
+    Mesh mesh;
+    Service service{"svc", mesh.options()};
+    auto& node = service.append_node<Node>("a");
+    auto* first = &node.logger();
+    EXPECT_EQ(first->name(), "svc/a");
+    EXPECT_EQ(first->sinks(), service.logger().sinks());
+    EXPECT_EQ(&node.logger(), first);
+
+    NodeOptions options;
+    options.logger = service.logger().clone("own");
+    EXPECT_EQ(service.append_node<Node>("b", options).logger().name(), "own");
+}
+
 TEST(node, an_id_that_cannot_be_a_topic_is_refused) {
     Mesh mesh;
     Service service{"svc", mesh.options()};

@@ -102,6 +102,8 @@ private:
     std::vector<std::unique_ptr<Route>> routes_; // the first one is that of the input's own topics
     std::vector<Handler> handlers_;
     std::optional<Message> latest_;
+    bool is_new_ = false;       // there was a message since the node last had nothing to do
+    Input* next_new_ = nullptr; // the next one of which that is so
 };
 
 /// A named way out of a node, bound to topics. Thread safety: the node's event loop.
