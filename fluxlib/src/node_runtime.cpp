@@ -144,6 +144,8 @@ Task<bool> NodeRuntime::loop() {
             }
             if (turn.over()) {
                 co_await asio::post(asio::use_awaitable);
+                if (mailbox->closed()) // the node was destroyed meanwhile
+                    co_return false;
                 turn.begin();
             }
         } else {

@@ -2,6 +2,8 @@
 // Node: its lifecycle, hooks and ticks, on both brokers where the broker matters.
 #include "support.hpp"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/describe/class.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -489,6 +491,33 @@ TEST(node, one_busy_node_does_not_starve_another) {
         co_await service.stop_node("busy");
         service.shutdown();
         co_await service.wait();
+    }());
+}
+
+TEST(node, a_service_may_be_destroyed_between_two_turns_of_a_node) {
+    struct Busy : Recorder {
+        using Recorder::Recorder;
+        Task<> on_input(Message) override {
+            service().publish("busy", "again"); // never runs out of work
+            co_return;
+        }
+    };
+    Mesh mesh;
+    Log log;
+    mesh.run([&]() -> Task<> {
+        {
+            Service service{"svc", mesh.options()};
+            service.attach(co_await mesh.connect());
+            NodeOptions options;
+            options.node.inputs = {{"in", {"busy"}}};
+            service.append_node(std::make_unique<Busy>(service, "busy", options, log));
+            co_await service.run();
+            service.publish("busy", "go");
+            while (service.node("busy").counters().delivered < 1024)
+                co_await boost::asio::post(boost::asio::use_awaitable);
+        }
+        for (int turn = 0; turn < 10; ++turn)
+            co_await boost::asio::post(boost::asio::use_awaitable);
     }());
 }
 

@@ -453,6 +453,11 @@ void Mailbox::close() noexcept {
     call_all(calls);
 }
 
+bool Mailbox::closed() const noexcept {
+    const std::lock_guard lock{state_->entry};
+    return state_->closed;
+}
+
 void Mailbox::discard() noexcept {
     close();
     std::list<Control> control; // destroyed after the locks

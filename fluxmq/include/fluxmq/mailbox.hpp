@@ -39,7 +39,7 @@ class Inlet;
 /// Messages come in through inlets, each with limits of its own; the order of arrival holds across the inlets
 /// of a lane. Ahead of both lanes go functions to run, which the owner posts and which are never dropped.
 ///
-/// Thread safety: offer, post, wake, close, counters: any thread. pop_*, wait: one reader.
+/// Thread safety: offer, post, close, closed, counters: any thread. pop_*, wait: one reader.
 class Mailbox : public std::enable_shared_from_this<Mailbox> {
 public:
     using Control = std::function<Task<>()>;
@@ -72,6 +72,8 @@ public:
 
     /// Takes nothing in from now on; what waits can still be popped. Idempotent.
     void close() noexcept;
+
+    bool closed() const noexcept;
 
     /// Closes, and drops what waits: messages, counted as Drops::closed, and functions. For a reader that is gone.
     void discard() noexcept;
