@@ -13,8 +13,8 @@ namespace fluxmq {
 namespace inproc {
 
 Target::Target(std::string pattern, std::shared_ptr<Receiver> receiver, const SubscribeOptions& options)
-    : pattern_{std::move(pattern)}, queue_{options.queue}, receiver_{std::move(receiver)},
-      intake_{options.max_messages} {}
+    : receiver_{std::move(receiver)}, intake_{options.max_messages}, pattern_{std::move(pattern)},
+      queue_{options.queue} {}
 
 void Target::end() noexcept {
     receiver_->shut(intake_);
@@ -106,7 +106,7 @@ std::shared_ptr<const Route> InProcBus::Core::route(std::string_view topic) {
         return route;
     if (routes_.size() >= max_routes)
         routes_.clear();
-    routes_.emplace(std::string{topic}, route);
+    routes_.emplace(route->topic.view(), route);
     return route;
 }
 

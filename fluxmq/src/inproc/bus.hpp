@@ -7,6 +7,8 @@
 #include "../intake.hpp"
 #include "subject_tree.hpp"
 
+#include <boost/container/small_vector.hpp>
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -59,10 +61,11 @@ public:
 private:
     void resume_blocked();
 
-    const std::string pattern_;
-    const std::string queue_;
+    // What each message needs lies together.
     const std::shared_ptr<Receiver> receiver_;
     Intake intake_;
+    const std::string pattern_;
+    const std::string queue_;
 
     std::mutex mutex_;                           // guards what follows
     std::vector<std::function<void()>> blocked_; // publishers that wait for room
@@ -77,8 +80,8 @@ struct Route {
         explicit Group(std::vector<std::shared_ptr<Target>> m) : members{std::move(m)} {}
     };
 
-    Bytes topic; // shared by all messages on it
-    std::vector<std::shared_ptr<Target>> everyone;
+    Bytes topic;                                                         // shared by all messages on it
+    boost::container::small_vector<std::shared_ptr<Target>, 1> everyone; // mostly it is one
     std::vector<std::unique_ptr<Group>> groups;
 
     bool empty() const noexcept { return everyone.empty() && groups.empty(); }
@@ -107,24 +110,17 @@ public:
     std::uint64_t next_connection_number() noexcept { return ++last_connection_; }
 
 private:
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const noexcept {
-            return std::hash<std::string_view>{}(text);
-        }
-    };
-
     using TargetPtr = std::shared_ptr<inproc::Target>;
     std::shared_ptr<const inproc::Route> make_route(std::string_view topic) const;
     void forget_routes(std::string_view pattern) noexcept;
 
     std::shared_mutex mutex_;
     // By their patterns, which are topics, and the others, whose patterns have wildcards.
-    std::unordered_multimap<std::string_view, TargetPtr, Hash> exact_;
+    std::unordered_multimap<std::string_view, TargetPtr> exact_;
     inproc::SubjectTree<TargetPtr> wild_;
     std::uint64_t last_number_ = 0;
-    // Routes that were looked up, until the next change: topics repeat.
-    std::unordered_map<std::string, std::shared_ptr<const inproc::Route>, Hash, std::equal_to<>> routes_;
+    // Routes that were looked up, by the topics that lie in them, until the next change: topics repeat.
+    std::unordered_map<std::string_view, std::shared_ptr<const inproc::Route>> routes_;
     std::atomic<std::uint64_t> generation_{1};
     std::atomic<std::uint64_t> last_connection_{0};
 };

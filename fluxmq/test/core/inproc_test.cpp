@@ -259,6 +259,24 @@ TEST_F(InProcTest, a_full_member_is_passed_over_also_while_messages_wait_elsewhe
     EXPECT_EQ(transport->counters().pending, 1u);
 }
 
+TEST_F(InProcTest, one_of_several_subscriptions_of_a_topic_ends_and_the_others_stay) {
+    const auto transport = connected();
+    Sink a;
+    Sink b;
+    Sink c;
+    auto one = subscribe(*transport, "t.x", a);
+    auto two = subscribe(*transport, "t.*", b);
+    auto three = subscribe(*transport, "t.x", c);
+    transport->publish("t.x", "1");
+    one.unsubscribe();
+    transport->publish("t.x", "2");
+    two.unsubscribe();
+    transport->publish("t.x", "3");
+    EXPECT_THAT(a.texts(), ElementsAre("1"));
+    EXPECT_THAT(b.texts(), ElementsAre("1", "2"));
+    EXPECT_THAT(c.texts(), ElementsAre("1", "2", "3"));
+}
+
 TEST_F(InProcTest, an_unsubscribed_member_is_no_longer_served) {
     const auto transport = connected();
     Sink leaving;
