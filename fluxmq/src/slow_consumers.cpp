@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "slow_consumers.hpp"
 
+#include "spin_lock.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -22,7 +24,7 @@ public:
 
     // It has dropped something: when to tell, unless that is settled already.
     std::optional<Clock::time_point> overflowed(Clock::time_point now) {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{lock_};
         if (std::exchange(scheduled_, true))
             return std::nullopt;
         return last_ ? std::max(now, *last_ + pause_between_events) : now;
@@ -31,15 +33,19 @@ public:
     // What was dropped since the last event.
     std::optional<ConnectionEvent> take(Clock::time_point now) {
         const auto receiver = receiver_.lock();
-        const std::lock_guard lock{mutex_};
-        scheduled_ = false;
-        if (!receiver && !final_)
-            return std::nullopt;
-        const auto total = (final_ ? *final_ : receiver->overflowed()) - before_;
-        const auto dropped = total - std::exchange(reported_, total);
-        if (dropped == 0)
-            return std::nullopt;
-        last_ = now;
+        std::uint64_t total = 0;
+        std::uint64_t dropped = 0;
+        {
+            const std::lock_guard lock{lock_};
+            scheduled_ = false;
+            if (!receiver && !final_)
+                return std::nullopt;
+            total = (final_ ? *final_ : receiver->overflowed()) - before_;
+            dropped = total - std::exchange(reported_, total);
+            if (dropped == 0)
+                return std::nullopt;
+            last_ = now;
+        }
         auto detail = "the receiver of '" + topic_ + "' is full: " + std::to_string(dropped) +
                       " messages dropped, " + std::to_string(total) + " in all";
         return ConnectionEvent{ConnectionState::slow_consumer, std::move(detail), topic_, dropped, total};
@@ -47,7 +53,7 @@ public:
 
     // It is not watched any more, and may go.
     void end(std::uint64_t overflowed) {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{lock_};
         final_ = overflowed;
     }
 
@@ -56,7 +62,7 @@ private:
     const std::string topic_;
     const std::uint64_t before_; // dropped before the watch began
 
-    std::mutex mutex_;                      // guards what follows
+    SpinLock lock_;                         // guards what follows
     bool scheduled_ = false;                // it will be told
     std::optional<Clock::time_point> last_; // event
     std::uint64_t reported_ = 0;
@@ -105,7 +111,7 @@ void SlowConsumers::end(Receiver& receiver) {
 }
 
 void SlowConsumers::stop() {
-    std::map<Receiver*, Watched> watched;
+    std::unordered_map<Receiver*, Watched> watched;
     std::vector<std::shared_ptr<Watch>> ended;
     {
         const std::lock_guard lock{mutex_};

@@ -7,10 +7,10 @@
 
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace fluxmq {
@@ -52,7 +52,7 @@ private:
     const Schedule schedule_;
     const Emit emit_;
     std::mutex mutex_;
-    std::map<Receiver*, Watched> watched_;
+    std::unordered_map<Receiver*, Watched> watched_;
     std::vector<std::shared_ptr<Watch>> ended_; // with something left to say
 };
 
