@@ -152,7 +152,10 @@ Task<bool> NodeRuntime::loop() {
             hook_runs_ = false;
             compact_latest();
             service.runtime_->became_idle();
-            if (!co_await mailbox->wait())
+            auto seen = mailbox->look();
+            for (; seen == fluxmq::Mailbox::Look::nothing; seen = mailbox->look())
+                co_await mailbox->woken();
+            if (seen == fluxmq::Mailbox::Look::closed)
                 co_return false;
             turn.begin();
             hook_runs_ = true;

@@ -80,26 +80,36 @@ struct Inlet::Part {
         }
     };
 
-    std::shared_ptr<Mailbox> mailbox; // keeps the state alive
+    explicit Part(std::shared_ptr<Mailbox> in);
+
+    // What few inlets ever have.
+    struct Rare {
+        Calls waiting;                 // for room
+        std::size_t refused_bytes = 0; // the largest message that was refused and waits for room
+        Calls idle;                    // for the end of all that is pending
+    };
+    Rare& rare() {
+        if (!rare_)
+            rare_ = std::make_unique<Rare>();
+        return *rare_;
+    }
+
+    std::size_t refused_bytes() const noexcept { return rare_ ? rare_->refused_bytes : 0; }
+
+    // There are many, and each message touches another one: what is used together lies together.
+
+    Mailbox::State& state;
     void* user = nullptr;
-    Lane lane = Lane::data;
 
     // Guarded by `entry`.
-    MailboxLimits limits;
-    Gate gate = Gate::open;
     Slot* last = nullptr;         // of all its messages that wait
     Slot* arrived = nullptr;      // the oldest that has not changed over
     Part* next_arrived = nullptr; // in State::arrived_parts
-    Count in;                     // messages that were let in
+    Lane lane = Lane::data;       // always the same
+    Gate gate = Gate::open;
+    Count in; // messages that were let in
     Count bytes_in;
-    std::uint64_t out_seen = 0; // copies of `out` and `bytes_out`, which the reader writes all the time
-    std::uint64_t bytes_out_seen = 0;
     std::uint64_t received = 0;
-    Drops dropped;
-    std::atomic<std::uint64_t> unreported_failures{0};
-    Calls waiting;                 // for room
-    std::size_t refused_bytes = 0; // the largest message that was refused and waits for room
-    std::shared_ptr<const std::function<void()>> on_overflow;
 
     // Guarded by `exit`.
     Slot* head = nullptr; // its own messages, oldest first
@@ -107,10 +117,26 @@ struct Inlet::Part {
     Count out; // messages that have left, in whatever way
     Count bytes_out;
     std::uint64_t delivered = 0;
-    Calls idle; // for the end of all that is pending
 
     // Written under both.
     std::atomic<bool> has_waiting{false};
+
+    std::atomic<std::uint32_t> unreported_failures{0};
+
+    // Guarded by `entry`.
+    MailboxLimits limits;
+    std::uint64_t out_seen = 0; // copies of `out` and `bytes_out`, which the reader writes all the time
+    std::uint64_t bytes_out_seen = 0;
+    Drops dropped;
+    std::shared_ptr<const std::function<void()>> on_overflow;
+
+    // Written under both.
+    std::unique_ptr<Rare> rare_;
+    Part* previous_part = nullptr; // of the mailbox's
+    Part* next_part = nullptr;
+
+    const std::shared_ptr<Mailbox> mailbox; // keeps the state alive
+    Inlet inlet;                            // the last member, for it needs all others at its end
 
     std::uint64_t waits() const noexcept { return in.get() - out.get(); }
     std::uint64_t bytes_wait() const noexcept { return bytes_in.get() - bytes_out.get(); }
@@ -130,7 +156,6 @@ struct Mailbox::State {
     std::vector<std::unique_ptr<Slot[]>> slots;
     std::size_t next_block = 4;
     std::list<Control> control; // a list takes no memory while it is empty
-    std::vector<Inlet::Part*> parts;
     bool closed = false;
     bool reader_waits = false;
     // Written under `entry`: what the reader must not overlook.
@@ -142,6 +167,8 @@ struct Mailbox::State {
     Slot* left = nullptr;                // slots to use again
     Inlet::Part* reading_part = nullptr; // of the message that the reader is at
     MailboxCounters retired;             // of inlets that are gone
+
+    Inlet::Part* parts = nullptr; // written under both
 
     Slot* reading = nullptr; // the reader's own
     Wakeup wakeup;
@@ -221,8 +248,8 @@ struct Mailbox::State {
 
     // Those who wait for the end of what is pending, if it has come.
     void take_idle(Inlet::Part& part, Calls& calls) const {
-        if (!part.idle.empty() && pending(part) == 0)
-            move_to(calls, part.idle);
+        if (part.rare_ && !part.rare_->idle.empty() && pending(part) == 0)
+            move_to(calls, part.rare_->idle);
     }
 
     // The reader is back: it has finished with the message it was at.
@@ -269,6 +296,18 @@ struct Mailbox::State {
         }
     }
 
+    void link(Inlet::Part& part) noexcept {
+        part.next_part = std::exchange(parts, &part);
+        if (part.next_part)
+            part.next_part->previous_part = &part;
+    }
+
+    void unlink(Inlet::Part& part) noexcept {
+        (part.previous_part ? part.previous_part->next_part : parts) = part.next_part;
+        if (part.next_part)
+            part.next_part->previous_part = part.previous_part;
+    }
+
     bool empty() const noexcept {
         return !first() && !arrived[0].head && !arrived[1].head && control.empty();
     }
@@ -309,14 +348,17 @@ struct Mailbox::State {
     static bool has_room(const Inlet::Part& part) noexcept {
         return part.gate != Inlet::Gate::open || part.waits() == 0 ||
                (part.waits() <= part.limits.messages / 2 &&
-                part.bytes_wait() + std::max(part.refused_bytes, part.limits.bytes / 2) <= part.limits.bytes);
+                part.bytes_wait() + std::max(part.refused_bytes(), part.limits.bytes / 2) <=
+                    part.limits.bytes);
     }
 
     // Those who wait for room.
     static void take_waiting(Inlet::Part& part, Calls& calls) {
-        part.refused_bytes = 0;
+        if (!part.rare_)
+            return;
+        part.rare_->refused_bytes = 0;
         part.has_waiting.store(false, std::memory_order_relaxed);
-        move_to(calls, part.waiting);
+        move_to(calls, part.rare_->waiting);
     }
 
     static MailboxCounters counters(const Inlet::Part& part) noexcept {
@@ -332,22 +374,24 @@ struct Mailbox::State {
 
 // --- Mailbox -------------------------------------------------------------------------------------------------
 
+Inlet::Part::Part(std::shared_ptr<Mailbox> in) : state{*in->state_}, mailbox{std::move(in)}, inlet{*this} {}
+
 Mailbox::Mailbox() : state_{std::make_unique<State>()} {}
 Mailbox::~Mailbox() = default;
 
 std::shared_ptr<Mailbox> Mailbox::create() { return std::shared_ptr<Mailbox>{new Mailbox}; }
 
 std::shared_ptr<Inlet> Mailbox::add_inlet(MailboxLimits limits, void* user, Lane lane) {
-    auto part = std::make_unique<Inlet::Part>();
-    part->mailbox = shared_from_this();
+    auto part = std::make_shared<Inlet::Part>(shared_from_this());
     part->limits = limits;
     part->user = user;
     part->lane = lane;
     const State::Both locks{*state_};
     if (state_->closed)
         part->gate = Inlet::Gate::closed;
-    state_->parts.push_back(part.get());
-    return std::shared_ptr<Inlet>{new Inlet{std::move(part)}};
+    state_->link(*part);
+    auto& inlet = part->inlet;
+    return {std::move(part), &inlet};
 }
 
 bool Mailbox::post(Control control) {
@@ -416,25 +460,31 @@ Mailbox::Delivery* Mailbox::pop_message() {
     return slot ? &slot->delivery : nullptr;
 }
 
-Task<bool> Mailbox::wait() {
-    for (;;) {
-        if (state_->reading)
-            state_->reading->delivery.message = {};
-        Calls calls;
-        bool ready = false;
-        bool closed = false;
-        {
-            const State::Both locks{*state_};
-            state_->reader_is_back(calls);
-            ready = !state_->empty();
-            closed = state_->closed;
-            state_->reader_waits = !ready && !closed;
-        }
-        call_all(calls);
-        if (ready || closed)
-            co_return ready;
-        co_await state_->wakeup.wait();
+Mailbox::Look Mailbox::look() {
+    if (state_->reading)
+        state_->reading->delivery.message = {};
+    Calls calls;
+    auto seen = Look::nothing;
+    {
+        const State::Both locks{*state_};
+        state_->reader_is_back(calls);
+        if (!state_->empty())
+            seen = Look::something;
+        else if (state_->closed)
+            seen = Look::closed;
+        state_->reader_waits = seen == Look::nothing;
     }
+    call_all(calls);
+    return seen;
+}
+
+Task<> Mailbox::woken() { return state_->wakeup.wait(); }
+
+Task<bool> Mailbox::wait() {
+    auto seen = look();
+    for (; seen == Look::nothing; seen = look())
+        co_await woken();
+    co_return seen == Look::something;
 }
 
 void Mailbox::close() noexcept {
@@ -443,7 +493,7 @@ void Mailbox::close() noexcept {
         const State::Both locks{*state_};
         if (std::exchange(state_->closed, true))
             return;
-        for (auto* part : state_->parts) {
+        for (auto* part = state_->parts; part; part = part->next_part) {
             part->gate = Inlet::Gate::closed;
             State::take_waiting(*part, calls);
         }
@@ -467,7 +517,7 @@ void Mailbox::discard() noexcept {
         const State::Both locks{*state_};
         control.swap(state_->control);
         state_->reading_part = nullptr;
-        for (auto* part : state_->parts) {
+        for (auto* part = state_->parts; part; part = part->next_part) {
             state_->drop_all(*part, dropped);
             state_->take_idle(*part, calls);
         }
@@ -478,26 +528,26 @@ void Mailbox::discard() noexcept {
 MailboxCounters Mailbox::counters() const {
     const State::Both locks{*state_};
     MailboxCounters sum = state_->retired;
-    for (const auto* part : state_->parts)
+    for (const auto* part = state_->parts; part; part = part->next_part)
         sum += State::counters(*part);
     return sum;
 }
 
 // --- Inlet ---------------------------------------------------------------------------------------------------
 
-Inlet::Inlet(std::unique_ptr<Part> part) : part_{std::move(part)} {}
+Inlet::Inlet(Part& part) noexcept : part_{part} {}
 
 Inlet::~Inlet() {
     set_gate(Gate::closed);
-    auto& state = *part_->mailbox->state_;
+    auto& state = part_.state;
     Calls calls;
     {
         const Mailbox::State::Both locks{state};
-        state.retired += Mailbox::State::counters(*part_);
-        std::erase(state.parts, part_.get());
-        if (state.reading_part == part_.get()) {
+        state.retired += Mailbox::State::counters(part_);
+        state.unlink(part_);
+        if (state.reading_part == &part_) {
             state.reading_part = nullptr;
-            state.take_idle(*part_, calls);
+            state.take_idle(part_, calls);
         }
     }
     call_all(calls);
@@ -509,10 +559,10 @@ Receiver::Offered Inlet::offer_through(Intake& intake, Message&& message) noexce
     return take(std::move(message), &intake);
 }
 
-Inlet::Batch::Batch(Inlet& inlet) noexcept : inlet_{inlet} { inlet_.part_->mailbox->state_->entry.lock(); }
+Inlet::Batch::Batch(Inlet& inlet) noexcept : inlet_{inlet} { inlet_.part_.state.entry.lock(); }
 
 Inlet::Batch::~Batch() {
-    auto& state = *inlet_.part_->mailbox->state_;
+    auto& state = inlet_.part_.state;
     const bool wakes = took_ && std::exchange(state.reader_waits, false);
     state.entry.unlock();
     if (wakes)
@@ -520,40 +570,40 @@ Inlet::Batch::~Batch() {
 }
 
 bool Inlet::Batch::offer(Message&& message) noexcept {
-    auto& part = *inlet_.part_;
+    auto& part = inlet_.part_;
     const auto bytes = Mailbox::State::cost_of(part, message);
     if (part.gate != Gate::open || !Mailbox::State::fits(part, bytes))
         return false;
     ++part.received;
-    part.mailbox->state_->append(part, std::move(message), bytes);
+    part.state.append(part, std::move(message), bytes);
     return took_ = true;
 }
 
 void Inlet::shut(Intake& intake) noexcept {
-    const std::lock_guard lock{part_->mailbox->state_->entry};
+    const std::lock_guard lock{part_.state.entry};
     intake.shut();
 }
 
 Receiver::Offered Inlet::take(Message&& message, Intake* intake) noexcept {
-    auto& state = *part_->mailbox->state_;
+    auto& state = part_.state;
     const auto size = message.payload().size();
     std::unique_lock lock{state.entry};
     if (intake && !intake->open())
         return Offered::ended;
-    const bool open = part_->gate == Gate::open;
-    const auto bytes = Mailbox::State::cost_of(*part_, message);
-    if (open && !Mailbox::State::fits(*part_, bytes)) {
+    const bool open = part_.gate == Gate::open;
+    const auto bytes = Mailbox::State::cost_of(part_, message);
+    if (open && !Mailbox::State::fits(part_, bytes)) {
         lock.unlock();
         return take_when_full(std::move(message), intake);
     }
-    ++part_->received;
+    ++part_.received;
     if (intake)
         intake->took(size);
     if (!open) {
-        ++(part_->gate == Gate::not_started ? part_->dropped.not_started : part_->dropped.closed);
+        ++(part_.gate == Gate::not_started ? part_.dropped.not_started : part_.dropped.closed);
         return Offered::taken;
     }
-    state.append(*part_, std::move(message), bytes);
+    state.append(part_, std::move(message), bytes);
     const bool wakes = std::exchange(state.reader_waits, false);
     lock.unlock();
     if (wakes)
@@ -563,7 +613,7 @@ Receiver::Offered Inlet::take(Message&& message, Intake* intake) noexcept {
 
 // The policy's turn, unless the reader has made room meanwhile.
 Receiver::Offered Inlet::take_when_full(Message&& message, Intake* intake) noexcept {
-    auto& state = *part_->mailbox->state_;
+    auto& state = part_.state;
     Mailbox::State::Dropped dropped{state};
     std::shared_ptr<const std::function<void()>> on_overflow;
     bool wakes = false;
@@ -573,36 +623,36 @@ Receiver::Offered Inlet::take_when_full(Message&& message, Intake* intake) noexc
             return Offered::ended;
         state.let_in();
         const auto size = message.payload().size();
-        const auto bytes = Mailbox::State::cost_of(*part_, message);
+        const auto bytes = Mailbox::State::cost_of(part_, message);
         bool takes = true;
-        if (!Mailbox::State::fits(*part_, bytes)) {
-            switch (part_->limits.overflow) {
+        if (!Mailbox::State::fits(part_, bytes)) {
+            switch (part_.limits.overflow) {
             case Overflow::block:
-                part_->refused_bytes = std::max(part_->refused_bytes, bytes);
+                part_.rare().refused_bytes = std::max(part_.refused_bytes(), bytes);
                 return Offered::full;
             case Overflow::drop_newest:
-                ++part_->dropped.newest;
+                ++part_.dropped.newest;
                 takes = false;
                 break;
             case Overflow::fail:
-                ++part_->dropped.failed;
-                part_->unreported_failures.fetch_add(1, std::memory_order_relaxed);
+                ++part_.dropped.failed;
+                part_.unreported_failures.fetch_add(1, std::memory_order_relaxed);
                 takes = false;
                 break;
             case Overflow::drop_oldest:
-                while (!Mailbox::State::fits(*part_, bytes)) {
-                    dropped.add(state.remove_oldest(*part_));
-                    ++part_->dropped.oldest;
+                while (!Mailbox::State::fits(part_, bytes)) {
+                    dropped.add(state.remove_oldest(part_));
+                    ++part_.dropped.oldest;
                 }
                 break;
             }
-            on_overflow = part_->on_overflow;
+            on_overflow = part_.on_overflow;
         }
-        ++part_->received;
+        ++part_.received;
         if (intake)
             intake->took(size);
         if (takes) {
-            state.append(*part_, std::move(message), bytes);
+            state.append(part_, std::move(message), bytes);
             wakes = std::exchange(state.reader_waits, false);
         }
     }
@@ -615,10 +665,10 @@ Receiver::Offered Inlet::take_when_full(Message&& message, Intake* intake) noexc
 
 void Inlet::when_ready(std::function<void()> resume) {
     {
-        const Mailbox::State::Both locks{*part_->mailbox->state_};
-        if (!Mailbox::State::has_room(*part_)) {
-            part_->waiting.push_back(std::move(resume));
-            part_->has_waiting.store(true, std::memory_order_relaxed);
+        const Mailbox::State::Both locks{part_.state};
+        if (!Mailbox::State::has_room(part_)) {
+            part_.rare().waiting.push_back(std::move(resume));
+            part_.has_waiting.store(true, std::memory_order_relaxed);
             return;
         }
     }
@@ -626,36 +676,36 @@ void Inlet::when_ready(std::function<void()> resume) {
 }
 
 void Inlet::set_gate(Gate gate) noexcept {
-    auto& state = *part_->mailbox->state_;
+    auto& state = part_.state;
     Calls calls;
     Mailbox::State::Dropped dropped{state};
     {
         const Mailbox::State::Both locks{state};
         if (gate == Gate::open) {
             if (!state.closed)
-                part_->gate = gate;
+                part_.gate = gate;
             return;
         }
-        part_->gate = state.closed ? Gate::closed : gate;
-        state.drop_all(*part_, dropped);
-        Mailbox::State::take_waiting(*part_, calls);
-        state.take_idle(*part_, calls);
+        part_.gate = state.closed ? Gate::closed : gate;
+        state.drop_all(part_, dropped);
+        Mailbox::State::take_waiting(part_, calls);
+        state.take_idle(part_, calls);
     }
     call_all(calls);
 }
 
 std::uint64_t Inlet::pending() const noexcept {
-    const auto& state = *part_->mailbox->state_;
+    const auto& state = part_.state;
     const std::lock_guard lock{state.exit};
-    return state.pending(*part_);
+    return state.pending(part_);
 }
 
 void Inlet::when_idle(std::function<void()> resume) {
-    auto& state = *part_->mailbox->state_;
+    auto& state = part_.state;
     {
-        const std::lock_guard lock{state.exit};
-        if (state.pending(*part_) > 0) {
-            part_->idle.push_back(std::move(resume));
+        const Mailbox::State::Both locks{state};
+        if (state.pending(part_) > 0) {
+            part_.rare().idle.push_back(std::move(resume));
             return;
         }
     }
@@ -663,35 +713,35 @@ void Inlet::when_idle(std::function<void()> resume) {
 }
 
 std::uint64_t Inlet::overflowed() const noexcept {
-    const std::lock_guard lock{part_->mailbox->state_->entry};
-    const auto& dropped = part_->dropped;
+    const std::lock_guard lock{part_.state.entry};
+    const auto& dropped = part_.dropped;
     return dropped.oldest + dropped.newest + dropped.failed;
 }
 
 void Inlet::on_overflow(std::function<void()> notify) {
     auto next = notify ? std::make_shared<const std::function<void()>>(std::move(notify)) : nullptr;
-    const std::lock_guard lock{part_->mailbox->state_->entry};
-    part_->on_overflow.swap(next);
+    const std::lock_guard lock{part_.state.entry};
+    part_.on_overflow.swap(next);
 }
 
 void Inlet::set_limits(MailboxLimits limits) noexcept {
-    const std::lock_guard lock{part_->mailbox->state_->entry};
-    part_->limits = limits;
+    const std::lock_guard lock{part_.state.entry};
+    part_.limits = limits;
 }
 
-void* Inlet::user() const noexcept { return part_->user; }
+void* Inlet::user() const noexcept { return part_.user; }
 
 MailboxCounters Inlet::counters() const {
-    const Mailbox::State::Both locks{*part_->mailbox->state_};
-    return Mailbox::State::counters(*part_);
+    const Mailbox::State::Both locks{part_.state};
+    return Mailbox::State::counters(part_);
 }
 
 bool Inlet::has_failures() const noexcept {
-    return part_->unreported_failures.load(std::memory_order_relaxed) != 0;
+    return part_.unreported_failures.load(std::memory_order_relaxed) != 0;
 }
 
 std::uint64_t Inlet::take_failures() noexcept {
-    return part_->unreported_failures.exchange(0, std::memory_order_relaxed);
+    return part_.unreported_failures.exchange(0, std::memory_order_relaxed);
 }
 
 } // namespace fluxmq

@@ -70,6 +70,12 @@ public:
     /// Cancellation: throws Error{cancelled}; nothing is lost.
     Task<bool> wait();
 
+    /// What wait() is made of, for a reader whose own coroutine waits, without the memory of another one: look(), and
+    /// as long as it says `nothing`, await woken() and look again. The mailbox must live meanwhile.
+    enum class Look { something, nothing, closed };
+    Look look();
+    Task<> woken();
+
     /// Takes nothing in from now on; what waits can still be popped. Idempotent.
     void close() noexcept;
 
@@ -90,7 +96,7 @@ private:
 };
 
 /// A bounded way into a Mailbox. Keeps its mailbox alive. Thread safety: all members.
-class Inlet final : public Receiver, public std::enable_shared_from_this<Inlet> {
+class Inlet final : public Receiver {
 public:
     /// Why an inlet that is not open drops what arrives.
     enum class Gate { open, not_started, closed };
@@ -143,10 +149,10 @@ public:
 private:
     friend class Mailbox;
     struct Part;
-    explicit Inlet(std::unique_ptr<Part> part);
+    explicit Inlet(Part& part) noexcept;
     Offered take(Message&& message, Intake* intake) noexcept;
     Offered take_when_full(Message&& message, Intake* intake) noexcept;
-    std::unique_ptr<Part> part_;
+    Part& part_;
 };
 
 } // namespace fluxmq

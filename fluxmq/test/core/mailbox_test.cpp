@@ -52,6 +52,33 @@ TEST(Mailbox, an_inlet_is_idle_when_its_reader_comes_back_whatever_waits_in_othe
     EXPECT_EQ(b->pending(), 1u);
 }
 
+TEST(Mailbox, a_reader_that_waits_in_its_own_coroutine_looks_and_is_woken) {
+    VirtualLoop loop;
+    const auto mailbox = Mailbox::create();
+    const auto inlet = mailbox->add_inlet({});
+    EXPECT_EQ(mailbox->look(), Mailbox::Look::nothing);
+    EXPECT_TRUE(offer(*inlet, "a"));
+    loop.run(mailbox->woken());
+    EXPECT_EQ(mailbox->look(), Mailbox::Look::something);
+    mailbox->close();
+    EXPECT_EQ(mailbox->look(), Mailbox::Look::something);
+    EXPECT_THAT(drain(*mailbox), ElementsAre("a"));
+    EXPECT_EQ(mailbox->look(), Mailbox::Look::closed);
+}
+
+TEST(Mailbox, inlets_come_and_go_in_any_order_and_stay_in_its_counters) {
+    const auto mailbox = Mailbox::create();
+    std::vector<std::shared_ptr<Inlet>> inlets;
+    for (int i = 0; i < 4; ++i)
+        EXPECT_TRUE(offer(*inlets.emplace_back(mailbox->add_inlet({})), "x"));
+    for (const int gone : {1, 0, 3, 2}) {
+        inlets[static_cast<std::size_t>(gone)].reset();
+        EXPECT_EQ(mailbox->counters().received, 4u);
+    }
+    EXPECT_EQ(mailbox->counters().dropped.closed, 4u);
+    EXPECT_EQ(mailbox->counters().pending, 0u);
+}
+
 TEST(Mailbox, who_waits_for_an_idle_inlet_is_told_at_once_or_when_what_waits_is_dropped) {
     const auto mailbox = Mailbox::create();
     const auto inlet = mailbox->add_inlet({});
