@@ -18,6 +18,8 @@ namespace fluxmq {
 
 namespace {
 
+constexpr std::size_t cache_line = 64;
+
 // To be called without a lock.
 using Calls = std::vector<std::function<void()>>;
 
@@ -96,9 +98,10 @@ struct Inlet::Part {
 
     std::size_t refused_bytes() const noexcept { return rare_ ? rare_->refused_bytes : 0; }
 
-    // There are many, and each message touches another one: what is used together lies together.
+    // There are many, and each message touches another one: what is used together lies together, and what one side
+    // writes lies in no cache line of the other's.
 
-    Mailbox::State& state;
+    alignas(cache_line) Mailbox::State& state;
     void* user = nullptr;
 
     // Guarded by `entry`.
@@ -109,10 +112,9 @@ struct Inlet::Part {
     Gate gate = Gate::open;
     Count in; // messages that were let in
     Count bytes_in;
-    std::uint64_t received = 0;
 
     // Guarded by `exit`.
-    Slot* head = nullptr; // its own messages, oldest first
+    alignas(cache_line) Slot* head = nullptr; // its own messages, oldest first
     Slot* tail = nullptr;
     Count out; // messages that have left, in whatever way
     Count bytes_out;
@@ -124,7 +126,8 @@ struct Inlet::Part {
     std::atomic<std::uint32_t> unreported_failures{0};
 
     // Guarded by `entry`.
-    MailboxLimits limits;
+    alignas(cache_line) MailboxLimits limits;
+    std::uint64_t received = 0;
     std::uint64_t out_seen = 0; // copies of `out` and `bytes_out`, which the reader writes all the time
     std::uint64_t bytes_out_seen = 0;
     Drops dropped;
@@ -146,31 +149,32 @@ struct Mailbox::State {
     using Slot = Inlet::Part::Slot;
     using Order = Inlet::Part::Order;
 
-    mutable SpinLock exit;
-    mutable SpinLock entry;
+    // Each half in a cache line of its own: else the two threads would wait for each other's at every message.
 
-    // Guarded by `entry`.
+    alignas(cache_line) mutable SpinLock entry; // guards what follows
+    bool closed = false;
+    bool reader_waits = false;
     Order arrived[2]; // of the lanes
     Inlet::Part* arrived_parts = nullptr;
     Slot* free = nullptr;
-    std::vector<std::unique_ptr<Slot[]>> slots;
-    std::size_t next_block = 4;
-    std::list<Control> control; // a list takes no memory while it is empty
-    bool closed = false;
-    bool reader_waits = false;
-    // Written under `entry`: what the reader must not overlook.
-    std::atomic<bool> control_waits{false};
-    std::atomic<bool> control_arrived{false}; // a message of the control lane
 
-    // Guarded by `exit`.
+    alignas(cache_line) mutable SpinLock exit; // guards what follows
     Order waiting[2];
     Slot* left = nullptr;                // slots to use again
     Inlet::Part* reading_part = nullptr; // of the message that the reader is at
-    MailboxCounters retired;             // of inlets that are gone
+    Slot* reading = nullptr;             // the reader's own
 
+    // Written under `entry`: what the reader must not overlook.
+    alignas(cache_line) std::atomic<bool> control_waits{false};
+    std::atomic<bool> control_arrived{false}; // a message of the control lane
+
+    // Guarded by `entry`.
+    std::vector<std::unique_ptr<Slot[]>> slots;
+    std::size_t next_block = 4;
+    std::list<Control> control; // a list takes no memory while it is empty
+
+    MailboxCounters retired;      // of inlets that are gone; guarded by `exit`
     Inlet::Part* parts = nullptr; // written under both
-
-    Slot* reading = nullptr; // the reader's own
     Wakeup wakeup;
 
     class Both {

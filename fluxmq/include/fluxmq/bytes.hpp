@@ -19,6 +19,7 @@ namespace detail {
 // ones from these. It keeps at most `kept_storages`, none of them larger than `largest_kept`.
 struct Storage {
     static constexpr std::size_t kept_storages = 32;
+    static constexpr std::uint32_t most_kept = 1024; // references of each
     static constexpr std::size_t largest_kept = std::size_t{64} << 10;
 
     std::atomic<std::uint32_t> references{1};
@@ -42,10 +43,14 @@ struct Storage {
             return;
         auto& mine = kept_of(storage);
         if (mine.storage == storage) {
-            // Whoever holds all references needs no atomic step: nobody is left to take another one.
-            if (storage->references.load(std::memory_order_acquire) == ++mine.references) {
+            // Whoever holds all references needs no atomic step: nobody is left to take another one. Where it is many
+            // that are given up in a row, some other thread counts at the same time, and to look is to get in its way.
+            const auto kept = ++mine.references;
+            if ((kept < 8 || kept % 64 == 0) && storage->references.load(std::memory_order_acquire) == kept) {
                 mine = {};
                 destroy(storage);
+            } else if (kept == most_kept) {
+                give_up(mine);
             }
         } else if (storage->references.load(std::memory_order_acquire) == 1) {
             destroy(storage);
