@@ -168,8 +168,12 @@ void NatsServer::end(int signal) noexcept {
 
 // Without a process the number is 0, which would mean ourselves.
 void NatsServer::freeze() {
-    if (running())
-        ::kill(process_, SIGSTOP);
+    if (!running())
+        return;
+    ::kill(process_, SIGSTOP);
+    // Its other threads may go on for a moment: it must not answer when this has returned.
+    siginfo_t stopped{};
+    ::waitid(P_PID, static_cast<id_t>(process_), &stopped, WSTOPPED | WEXITED | WNOWAIT);
 }
 
 void NatsServer::thaw() {
