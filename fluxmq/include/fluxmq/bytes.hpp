@@ -113,7 +113,8 @@ public:
     Bytes(Bytes&& other) noexcept
         : storage_{std::exchange(other.storage_, nullptr)}, view_{std::exchange(other.view_, {})} {}
     // Of the same storage, as messages out of one read buffer are, it moves no reference.
-    Bytes& operator=(const Bytes& other) noexcept { // NOLINT(bugprone-unhandled-self-assignment): the same storage
+    // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): that is of the same storage
+    Bytes& operator=(const Bytes& other) noexcept {
         if (storage_ != other.storage_) {
             detail::Storage::retain(other.storage_);
             detail::Storage::release(std::exchange(storage_, other.storage_));
