@@ -81,12 +81,8 @@ Task<Sample> deliver_to_coroutine(Job job) {
     co_return co_await read_all(job, mailbox);
 }
 
-Task<Sample> deliver_to_handler(Job job) {
-    Arrivals arrivals;
-    QuietService quiet{co_await connect(job.url)};
-    co_await quiet.service.run();
-    const fluxlib::Handler handler{[&](const fluxmq::Message& message) { arrivals.count(message); }};
-    co_await quiet.service.subscribe_handler(deliver_topic, handler);
+// What `quiet` has subscribed is counted in `arrivals`.
+Task<Sample> measure_arrivals(const Job& job, Arrivals& arrivals, QuietService& quiet) {
     arrivals.expect(job.messages);
     const Meter meter{job.server};
     say_ready();
@@ -96,19 +92,22 @@ Task<Sample> deliver_to_handler(Job job) {
     co_return sample;
 }
 
+Task<Sample> deliver_to_handler(Job job) {
+    Arrivals arrivals;
+    QuietService quiet{co_await connect(job.url)};
+    co_await quiet.service.run();
+    const fluxlib::Handler handler{[&](const fluxmq::Message& message) { arrivals.count(message); }};
+    co_await quiet.service.subscribe_handler(deliver_topic, handler);
+    co_return co_await measure_arrivals(job, arrivals, quiet);
+}
+
 Task<Sample> deliver_to_node(Job job) {
     Arrivals arrivals;
     QuietService quiet{co_await connect(job.url)};
     add_listener(quiet.service, "sink", deliver_topic,
                  [&](const fluxmq::Message& message) { arrivals.count(message); });
     co_await quiet.service.run();
-    arrivals.expect(job.messages);
-    const Meter meter{job.server};
-    say_ready();
-    co_await arrivals.wait();
-    const auto sample = meter.stop(job.messages);
-    co_await quiet.end();
-    co_return sample;
+    co_return co_await measure_arrivals(job, arrivals, quiet);
 }
 
 Task<Sample> nodes(Job job) {

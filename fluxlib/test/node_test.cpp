@@ -463,14 +463,15 @@ TEST(node, a_stop_goes_ahead_of_a_flood_of_input) {
     }());
 }
 
+struct Busy : Recorder {
+    using Recorder::Recorder;
+    Task<> on_input(Message) override {
+        service().publish("busy", "again"); // never runs out of work
+        co_return;
+    }
+};
+
 TEST(node, one_busy_node_does_not_starve_another) {
-    struct Busy : Recorder {
-        using Recorder::Recorder;
-        Task<> on_input(Message) override {
-            service().publish("busy", "again"); // never runs out of work
-            co_return;
-        }
-    };
     Mesh mesh;
     Log log;
     mesh.run([&]() -> Task<> {
@@ -495,13 +496,6 @@ TEST(node, one_busy_node_does_not_starve_another) {
 }
 
 TEST(node, a_service_may_be_destroyed_between_two_turns_of_a_node) {
-    struct Busy : Recorder {
-        using Recorder::Recorder;
-        Task<> on_input(Message) override {
-            service().publish("busy", "again"); // never runs out of work
-            co_return;
-        }
-    };
     Mesh mesh;
     Log log;
     mesh.run([&]() -> Task<> {

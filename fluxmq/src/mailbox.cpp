@@ -177,6 +177,12 @@ struct Mailbox::State {
     Inlet::Part* parts = nullptr; // written under both
     Wakeup wakeup;
 
+    // What the reader has left of its message, which may be the last to hold a large storage; without a lock.
+    void forget_read() noexcept {
+        if (reading)
+            reading->delivery.message = {};
+    }
+
     class Both {
     public:
         explicit Both(const State& state) : exit_{state.exit}, entry_{state.entry} {}
@@ -220,12 +226,12 @@ struct Mailbox::State {
         slot.bytes = bytes;
         slot.next_of_part = nullptr;
         arrived[index_of(part)].append(slot);
-        if (part.arrived)
+        if (part.arrived) {
             part.last->next_of_part = &slot;
-        else
-            part.next_arrived = std::exchange(arrived_parts, &part);
-        if (!part.arrived)
+        } else {
             part.arrived = &slot;
+            part.next_arrived = std::exchange(arrived_parts, &part);
+        }
         part.last = &slot;
         part.in.add(1);
         part.bytes_in.add(bytes);
@@ -432,8 +438,7 @@ std::optional<Mailbox::Control> Mailbox::pop_control() {
 
 Mailbox::Delivery* Mailbox::pop_message() {
     auto& state = *state_;
-    if (state.reading)
-        state.reading->delivery.message = {};
+    state.forget_read();
     Calls calls;
     State::Slot* slot = nullptr;
     {
@@ -465,8 +470,7 @@ Mailbox::Delivery* Mailbox::pop_message() {
 }
 
 Mailbox::Look Mailbox::look() {
-    if (state_->reading)
-        state_->reading->delivery.message = {};
+    state_->forget_read();
     Calls calls;
     auto seen = Look::nothing;
     {

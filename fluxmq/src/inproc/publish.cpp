@@ -105,9 +105,9 @@ public:
     void publish(const Payload& payload, const Headers& headers, std::string_view reply) override {
         try {
             connection_->check(topic(), payload, headers, reply);
-            const auto& core = *connection_->core_;
+            auto& core = *connection_->core_;
             if (const auto generation = core.generation(); generation != generation_) {
-                route_ = connection_->core_->route(topic());
+                route_ = core.route(topic());
                 generation_ = generation;
             }
             published_.add(1);

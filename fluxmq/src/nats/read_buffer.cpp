@@ -8,25 +8,20 @@ namespace fluxmq::nats {
 
 // Moves what is unread to another storage, and keeps the present one for later.
 void ReadBuffer::change_storage(std::size_t wanted) {
-    Buffer next;
-    auto* place = &former_[oldest_];
-    if (wanted > usual_capacity) {
-        next = Buffer{wanted};
-    } else {
-        const auto again = std::find_if(former_.begin(), former_.end(), [](const Buffer& former) {
-            return former.capacity() == usual_capacity && former.unique();
-        });
-        if (again != former_.end())
-            place = &*again;
-        next = again != former_.end() ? std::move(*again) : Buffer{usual_capacity};
-    }
+    const auto usable = [&](const Buffer& former) {
+        return former.capacity() == usual_capacity && wanted <= usual_capacity && former.unique();
+    };
+    const auto again = std::find_if(former_.begin(), former_.end(), usable);
+    const bool found = again != former_.end();
+    auto next = found ? std::move(*again) : Buffer{wanted};
     const auto tail = unread();
     if (!tail.empty())
         std::memcpy(next.data(), tail.data(), tail.size());
     if (buffer_.capacity() == usual_capacity) {
-        if (place == &former_[oldest_])
+        auto& place = found ? *again : former_[oldest_];
+        if (&place == &former_[oldest_])
             oldest_ = (oldest_ + 1) % former_.size();
-        *place = std::move(buffer_);
+        place = std::move(buffer_);
     }
     buffer_ = std::move(next);
     start_ = buffer_.data();
