@@ -118,6 +118,9 @@ TEST_P(PayloadLimitConformance, takes_payloads_up_to_its_limit_and_names_one_bey
                       errc::payload_too_large);
             ++refused;
         }
+        EXPECT_EQ(kind_thrown_by([&] { transport.publisher(name)->publish(largest + "x"); }),
+                  errc::payload_too_large);
+        ++refused;
         if (declares(Capability::requests)) {
             const auto failure = co_await failure_of(transport.request(name, largest + "x"));
             EXPECT_TRUE(failure && failure->kind() == errc::payload_too_large);
