@@ -197,6 +197,8 @@ public:
 
     /// The bytes from `offset`, which stay alive as long as the result or a copy of it.
     Bytes slice(std::size_t offset, std::size_t size) const noexcept {
+        if (!storage_)
+            return {};
         if (spare_ == 0)
             take_references();
         --spare_;

@@ -209,6 +209,7 @@ TEST(Buffer, default_made_has_no_room) {
     EXPECT_EQ(buffer.capacity(), 0u);
     EXPECT_EQ(buffer.data(), nullptr);
     EXPECT_TRUE(buffer.unique());
+    EXPECT_EQ(Buffer{}.slice(0, 0).view(), "");
 }
 
 } // namespace
