@@ -49,6 +49,11 @@ Task<> carry_out(Task<T> task, std::shared_ptr<Outcome<T>> outcome) {
     } catch (...) {
         outcome->failure = std::current_exception();
     }
+    if (outcome->failure) {
+        // Whoever has thrown it lets go of it first: then it belongs to the thread that awaits.
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
+        co_await boost::asio::post(boost::asio::use_awaitable);
+    }
 }
 
 // All that belongs to `task` happens on `executor`: its start, its cancellation, its end. What waits for it, with
