@@ -29,7 +29,7 @@ chaos: ## two hundred schedules of killed servers and broken connections; SEED=1
 	build/dev/fluxmq/fluxmq_chaos --gap-limit 2000 $(if $(SERVERS),--servers $(SERVERS)) \
 		$(if $(SEED),--seed $(SEED),--schedules 100)
 
-check: ## everything that CI checks; one step alone: scripts/check.sh STEP
+check: ## everything that CI checks; one step alone: scripts/check.sh STEP; all: scripts/check.sh --all
 	@scripts/install-deps.sh check
 	@scripts/check.sh
 

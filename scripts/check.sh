@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All checks that CI makes, in the order of their cost. usage: scripts/check.sh [--list] [STEP...]
+# The checks, in the order of their cost. usage: scripts/check.sh [--list | --all | STEP...]
+# Without arguments: what CI checks. The rest repeats a sanitizer with the other compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=${JOBS:-$(nproc)}
@@ -17,9 +18,11 @@ steps=(
     "bench       an optimised build, in which every benchmark runs once"
     "fuzz        the fuzz targets build with libFuzzer, and run for a moment each"
     "asan        g++: all tests under the address and undefined-behaviour sanitizers"
-    "asan-clang  the same with clang++"
+    "tsan-clang  clang++: all tests under the thread sanitizer"
+)
+more_steps=(
+    "asan-clang  clang++: all tests under the address and undefined-behaviour sanitizers"
     "tsan        g++: all tests under the thread sanitizer"
-    "tsan-clang  the same with clang++"
 )
 
 build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; }
@@ -54,24 +57,32 @@ step_asan_clang() { build_and_test asan-clang; }
 step_tsan() { build_and_test tsan; }
 step_tsan_clang() { build_and_test tsan-clang; }
 
-names=()
-for step in "${steps[@]}"; do names+=("${step%% *}"); done
+usual=()
+for step in "${steps[@]}"; do usual+=("${step%% *}"); done
+all=("${usual[@]}")
+for step in "${more_steps[@]}"; do all+=("${step%% *}"); done
+list() {
+    printf '  %s\n' "${steps[@]}"
+    echo "and with --all:"
+    printf '  %s\n' "${more_steps[@]}"
+}
 
 wanted=()
 for argument in "$@"; do
     case "$argument" in
-        --list) printf '%s\n' "${steps[@]}"; exit 0 ;;
-        -h | --help) echo "usage: scripts/check.sh [--list] [STEP...]; the steps:"; printf '  %s\n' "${steps[@]}"; exit 0 ;;
+        --list) list; exit 0 ;;
+        -h | --help) echo "usage: scripts/check.sh [--list | --all | STEP...]; the steps:"; list; exit 0 ;;
+        --all) wanted=("${all[@]}") ;;
         *)
-            if [[ " ${names[*]} " != *" $argument "* ]]; then
-                echo "check: there is no step '$argument'; the steps: ${names[*]}" >&2
+            if [[ " ${all[*]} " != *" $argument "* ]]; then
+                echo "check: there is no step '$argument'; the steps: ${all[*]}" >&2
                 exit 2
             fi
             wanted+=("$argument")
             ;;
     esac
 done
-[[ ${#wanted[@]} -gt 0 ]] || wanted=("${names[@]}")
+[[ ${#wanted[@]} -gt 0 ]] || wanted=("${usual[@]}")
 
 mkdir -p "$logs"
 start=$SECONDS
