@@ -19,7 +19,7 @@ TEXT
 }
 
 build=(g++ make cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev libssl-dev
-    libspdlog-dev libfmt-dev)
+    libspdlog-dev libfmt-dev libcli11-dev libyaml-cpp-dev)
 test=("${build[@]}" libgtest-dev libgmock-dev nats-server libnats-dev)
 bench=("${build[@]}" nats-server libnats-dev libzmq3-dev libcaf-dev)
 fuzz=("${build[@]}" clang-19 libclang-rt-19-dev lld-19)

@@ -23,16 +23,27 @@ void detail::run_blocking(std::function<void()> work, std::function<void()> tell
     });
 }
 
-int run(Task<> app) {
+namespace {
+
+Task<int> zero_after(Task<> app) {
+    co_await std::move(app);
+    co_return 0;
+}
+
+} // namespace
+
+int run(Task<int> app) {
     EventLoop loop;
     std::exception_ptr failure;
-    asio::co_spawn(loop.executor(), std::move(app), [&](std::exception_ptr thrown) {
+    int result = 1;
+    asio::co_spawn(loop.executor(), std::move(app), [&](std::exception_ptr thrown, int returned) {
         failure = thrown;
+        result = returned;
         loop.stop(); // whatever still waits belongs to what the app has left behind
     });
     loop.run();
     if (!failure)
-        return 0;
+        return result;
     try {
         std::rethrow_exception(failure);
     } catch (const std::exception& error) {
@@ -42,5 +53,7 @@ int run(Task<> app) {
     }
     return 1;
 }
+
+int run(Task<> app) { return run(zero_after(std::move(app))); }
 
 } // namespace fluxlib

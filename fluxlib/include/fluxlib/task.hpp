@@ -67,5 +67,7 @@ Task<std::invoke_result_t<Work&>> offload(Work work) {
 /// Runs `app` on an event loop of its own until it returns: the body of a main().
 /// Returns 0, or 1 after printing what `app` threw to standard error.
 int run(Task<> app);
+/// The same, and returns what `app` returns.
+int run(Task<int> app);
 
 } // namespace fluxlib
