@@ -39,13 +39,17 @@ int main(int argc, char** argv) {
         ->envname("NATS_URL")
         ->default_str("nats://localhost:4222");
     app.add_flag("--json", context.json, "print JSON for scripts, one value a line");
-    app.require_subcommand(1);
-    app.fallthrough(); // the options above may follow the command
+    app.require_subcommand(0, 1); // without one the complaint would not name what was not understood
+    app.fallthrough();            // the options above may follow the command
     fluxctl::add_pub(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? fluxctl::ok : fluxctl::usage;
+    }
+    if (!context.command) {
+        std::cerr << app.help();
+        return fluxctl::usage;
     }
     return fluxlib::run(carry_out(context));
 }
