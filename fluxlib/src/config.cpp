@@ -209,7 +209,8 @@ json::value to_json(const DataNode& node) {
     json::object object{{"id", node.id}, {"name", node.name}, {"type", node.type}};
     if (node.timer)
         object["timer"] = {{"type", to_string(node.timer->type)},
-                           {"intervalMs", node.timer->interval.count()}};
+                           {"intervalMs", node.timer->interval.count()},
+                           {"interval", node.timer->interval.count()}}; // Go's name for it, and Python's
     object["settings"] = node.settings;
     object["inputs"] = ports_to_json(node.inputs);
     object["outputs"] = ports_to_json(node.outputs);

@@ -169,8 +169,9 @@ fluxmq::MailboxCounters Input::counters() const {
 // --- Output --------------------------------------------------------------------------------------------------
 
 Output::Output(NodeRuntime& node, DataOutput data) : node_{node}, data_{std::move(data)} {
+    const bool as_they_are = node_.service.options().profile.port_topics == PortTopics::slashes;
     for (const auto& topic : data_.topics)
-        wire_topics_.push_back(dotted(topic));
+        wire_topics_.push_back(as_they_are ? topic : dotted(topic));
 }
 
 void Output::publish(const Payload& payload, const fluxmq::Headers& headers) {

@@ -61,6 +61,8 @@ void Service::respond(const Message& message, const Payload& payload, const flux
 
 void Service::send_status(std::string status) { runtime_->send_status(std::move(status)); }
 
+void Service::send_common_data(const Payload& data) { publish(topic().set_common_data(id()), data); }
+
 void Service::append_node(std::unique_ptr<Node> node) { runtime_->append(std::move(node)); }
 
 void Service::add_factory(std::string type, Factory factory) {
@@ -116,6 +118,18 @@ Task<> Service::on_settings(const Message& message) {
 }
 
 Task<> Service::on_config(const Message& message) { return runtime_->apply(parse_config(message.text())); }
+
+Task<> Service::on_common_data(const Message&) { co_return; }
+
+Task<> Service::on_common_state(const Message& message) {
+    const boost::json::value all = state().get_all_with_prefix();
+    publish(topic().set_service_state(id()), all);
+    if (!message.reply().empty())
+        respond(message, all);
+    co_return;
+}
+
+Task<> Service::on_ide_status(const Message&) { co_return; }
 Task<> Service::on_tick(const Tick&) { co_return; }
 Task<> Service::on_shutdown(int) { co_return; }
 

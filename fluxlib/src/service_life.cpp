@@ -21,11 +21,6 @@ namespace {
 
 constexpr fluxmq::Clock::duration longest_config_pause = std::chrono::seconds{30};
 
-// Commands are few, and none may be lost.
-constexpr fluxmq::MailboxLimits command_limits{.overflow = fluxmq::Overflow::block};
-// One tick that waits is enough.
-constexpr fluxmq::MailboxLimits tick_limits{.messages = 1, .overflow = fluxmq::Overflow::drop_oldest};
-
 std::string id_or_environment(std::string id) {
     if (id.empty())
         if (const char* from_environment = std::getenv("SERVICE_ID"))
@@ -46,12 +41,6 @@ std::shared_ptr<spdlog::logger> child_logger(const spdlog::logger& parent, std::
 
 std::size_t further_count(const ServiceOptions& options) {
     return static_cast<std::size_t>(options.threads) - 1;
-}
-
-// Whether a command is for every node.
-bool names_all(const Message& command) {
-    const auto ids = ServiceRuntime::ids_in(command);
-    return std::find(ids.begin(), ids.end(), "*") != ids.end();
 }
 
 } // namespace
@@ -141,6 +130,7 @@ Task<> ServiceRuntime::begin() {
     send_status(status->starting());
     co_await subscribe_commands();
     send_status(status->connected());
+    announce_development();
     co_await guarded("on_connected", {}, service.on_connected());
     if (!asks_manager()) {
         initialised_ = true;
@@ -162,34 +152,6 @@ Task<> ServiceRuntime::begin() {
 bool ServiceRuntime::asks_manager() const noexcept {
     const std::lock_guard lock{mutex_};
     return options.request_config.value_or(!factories_.empty());
-}
-
-Task<> ServiceRuntime::subscribe_commands() {
-    static constexpr Command config{"on_config", &ServiceRuntime::on_config};
-    static constexpr Command settings{"on_settings", &ServiceRuntime::on_settings};
-    static constexpr Command start{"on_start", &ServiceRuntime::on_start};
-    static constexpr Command stop{"on_stop", &ServiceRuntime::on_stop};
-    static constexpr Command restart{"on_restart", &ServiceRuntime::on_restart};
-    static constexpr Command error{"on_error", &ServiceRuntime::on_error};
-    static constexpr Command status_request{"status request", &ServiceRuntime::on_status_request};
-    static constexpr Command tick{"on_tick", &ServiceRuntime::on_tick};
-    co_await subscribe_command(topic->configuration(id), config);
-    co_await subscribe_command(topic->service_settings(id), settings);
-    co_await subscribe_command(topic->start(id), start);
-    co_await subscribe_command(topic->stop(id), stop);
-    co_await subscribe_command(topic->restart(id), restart);
-    co_await subscribe_command(topic->error(id), error);
-    co_await subscribe_command(topic->status_request(id), status_request);
-    co_await subscribe_command(topic->time(), tick);
-    co_await subscribe_command(topic->node_time(), tick);
-}
-
-Task<> ServiceRuntime::subscribe_command(std::string name, const Command& command) {
-    const bool is_tick = command.hook == &ServiceRuntime::on_tick;
-    auto inlet = mailbox_->add_inlet(is_tick ? tick_limits : command_limits, const_cast<Command*>(&command));
-    auto subscription = co_await transport->subscribe(std::move(name), inlet);
-    inlets_.push_back(std::move(inlet));
-    subscriptions_.push_back(std::move(subscription));
 }
 
 Task<> ServiceRuntime::init_nodes() {
@@ -235,6 +197,7 @@ void ServiceRuntime::connection_changed(const fluxmq::ConnectionEvent& event) {
     if (event.state != fluxmq::ConnectionState::reconnected || !running_ || ending_)
         return;
     send_status(current_status()); // whoever watches may have missed it
+    announce_development();
     for (auto* node : all_nodes())
         node->repeat_status();
     mailbox_->post([this] { return guarded("on_connected", {}, service.on_connected()); });
@@ -299,45 +262,6 @@ Task<> ServiceRuntime::quietly(Task<> call) {
     } catch (const Error& error) {
         logger->debug("{}", error.what());
     }
-}
-
-Task<> ServiceRuntime::on_config(Message message) {
-    if (!std::exchange(initialised_, true))
-        co_await service.on_init(message);
-    co_await service.on_config(message);
-}
-
-Task<> ServiceRuntime::on_settings(Message message) { co_await service.on_settings(message); }
-
-Task<> ServiceRuntime::on_start(Message message) {
-    manager_started_ = manager_started_ || names_all(message);
-    co_await service.on_start(message);
-}
-
-Task<> ServiceRuntime::on_stop(Message message) {
-    manager_started_ = manager_started_ && !names_all(message);
-    co_await service.on_stop(message);
-}
-
-Task<> ServiceRuntime::on_restart(Message message) {
-    manager_started_ = manager_started_ || names_all(message);
-    co_await service.on_restart(message);
-}
-
-Task<> ServiceRuntime::on_error(Message message) { co_await service.on_error(message); }
-
-Task<> ServiceRuntime::on_status_request(Message message) {
-    if (!message.reply().empty())
-        transport->respond(message, current_status());
-    send_status(current_status());
-    co_return;
-}
-
-Task<> ServiceRuntime::on_tick(Message) {
-    for (auto* node : all_nodes())
-        node->global_tick();
-    if (options.has_global_tick)
-        co_await tick();
 }
 
 Task<> ServiceRuntime::tick() {

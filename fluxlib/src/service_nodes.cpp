@@ -187,13 +187,12 @@ std::vector<std::string> ServiceRuntime::ids_in(const Message& message) {
     return fluxmq::from_json<std::vector<std::string>>(json);
 }
 
-// One id that is unknown or refuses does not keep the others from the command.
 Task<> ServiceRuntime::command_ids(const Message& message, std::vector<NodeCommand> commands) {
-    return on_own_loop(do_command_ids(message, std::move(commands)));
+    return on_own_loop(command_each(ids_in(message), std::move(commands)));
 }
 
-Task<> ServiceRuntime::do_command_ids(Message message, std::vector<NodeCommand> commands) {
-    const auto ids = ids_in(message);
+// One id that is unknown or refuses does not keep the others from the command.
+Task<> ServiceRuntime::command_each(std::vector<std::string> ids, std::vector<NodeCommand> commands) {
     for (const auto& node_id : ids)
         for (const auto step : commands) {
             std::string failure;
@@ -257,6 +256,7 @@ Task<> ServiceRuntime::do_apply(std::vector<DataNode> wanted) {
     std::vector<std::string> starting;
     for (auto& record : made) {
         const auto node_id = record->node->id();
+        record->topics = co_await subscribe_node(node_id);
         if (!take_in(std::move(record))) // somebody has appended one meanwhile
             continue;
         co_await quietly(command(node_id, NodeCommand::init));

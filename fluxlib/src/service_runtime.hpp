@@ -25,6 +25,14 @@
 
 namespace fluxlib {
 
+/// A topic on which a manager talks to one node.
+struct NodeTopic {
+    enum class Act { tell_state, start, stop, restart };
+    std::string name;
+    Act act;
+    fluxmq::Subscription subscription;
+};
+
 /// What runs a service: its command loop, its subscriptions, its nodes, its statuses.
 ///
 /// All of it belongs to the service's own event loop, except for what users may call from the hooks of a node that
@@ -92,6 +100,7 @@ public:
     struct Record {
         std::unique_ptr<Node> node;
         std::unique_ptr<DataNode> config; // when a manager's config made it
+        std::vector<NodeTopic> topics;    // of such a node
     };
 
     Service& service;
@@ -136,12 +145,10 @@ private:
     Task<> quietly(Task<> call);
     bool asks_manager() const noexcept;
     Task<> begin();
-    Task<> subscribe_commands();
-    Task<> subscribe_command(std::string topic, const Command& command);
     Task<> init_nodes();
     Task<> do_command(std::string node_id, NodeCommand command);
     Task<> do_command_all(NodeCommand command);
-    Task<> do_command_ids(Message message, std::vector<NodeCommand> commands);
+    Task<> command_each(std::vector<std::string> ids, std::vector<NodeCommand> commands);
     Task<> do_apply(std::vector<DataNode> wanted);
     Task<> start_together(std::vector<std::string> ids);
     bool take_in(std::unique_ptr<Record> record);
@@ -166,7 +173,10 @@ private:
     std::uint64_t progress() const;
     fluxmq::Clock& clock() const noexcept { return *options.clock; }
 
-    // The manager's topics, in the order of docs/protocol.md.
+    // The manager's topics, in the order of docs/protocol.md (service_topics.cpp).
+    Task<> subscribe_commands();
+    Task<> subscribe_command(std::string topic, const Command& command);
+    Task<std::vector<NodeTopic>> subscribe_node(std::string node_id);
     Task<> on_config(Message message);
     Task<> on_settings(Message message);
     Task<> on_start(Message message);
@@ -174,7 +184,13 @@ private:
     Task<> on_restart(Message message);
     Task<> on_error(Message message);
     Task<> on_status_request(Message message);
+    Task<> on_common_data(Message message);
+    Task<> on_common_state(Message message);
+    Task<> on_ide_status(Message message);
     Task<> on_tick(Message message);
+    Task<> on_node_command(Message message);
+    void tell_state(const Message& message, NodeRuntime& node);
+    void announce_development();
     Task<> tick();
 
     const std::shared_ptr<FurtherLoops> further_; // where there is more than one thread
@@ -182,6 +198,7 @@ private:
     boost::asio::any_io_executor executor_; // of the own loop
     std::shared_ptr<fluxmq::Mailbox> mailbox_;
     std::vector<std::shared_ptr<fluxmq::Inlet>> inlets_;
+    std::shared_ptr<fluxmq::Inlet> node_inlet_; // of all NodeTopics
     std::vector<fluxmq::Subscription> subscriptions_;
 
     // Held for a look or a change, and never while code of the user runs.
@@ -197,6 +214,7 @@ private:
     bool loop_runs_ = false;
     std::atomic<bool> running_{false};
     std::atomic<bool> ending_{false};
+    std::string development_id_;
     bool initialised_ = false;     // on_init was called
     bool configured_ = false;      // a config was applied
     bool manager_started_ = false; // the manager said start, and did not say stop since

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The conversation between a manager and a service, on both brokers.
+#include <fluxmq/mailbox.hpp>
+
 #include "support.hpp"
+
+#include <filesystem>
 
 namespace fluxlib::test {
 namespace {
@@ -278,6 +282,94 @@ TEST(manager, a_service_without_node_types_asks_nobody) {
         EXPECT_EQ(manager->config_requests("svc"), 0u);
         service.shutdown();
         co_await service.wait();
+    }());
+}
+
+/// Answers with its common data, and writes down what an IDE says.
+class SharingService final : public Service {
+public:
+    using Service::Service;
+    std::vector<std::string> ide;
+
+private:
+    Task<> on_common_data(const Message&) override {
+        send_common_data({{"units", "metric"}});
+        co_return;
+    }
+    Task<> on_ide_status(const Message& message) override {
+        ide.emplace_back(message.text());
+        co_return;
+    }
+};
+
+class SharingOn : public ManagedOn {};
+INSTANTIATE_TEST_SUITE_P(, SharingOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
+
+TEST_P(SharingOn, common_data_is_sent_to_whoever_asks_and_an_ide_is_heard) {
+    mesh.run([&]() -> Task<> {
+        const auto peer = co_await mesh.connect();
+        SharingService service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        co_await service.run();
+        const auto mailbox = fluxmq::Mailbox::create();
+        const auto subscription =
+            co_await peer->subscribe("service.svc.set_common_data", mailbox->add_inlet({}));
+        peer->publish("ide.status", R"({"status": "CONNECTED"})");
+        peer->publish("service.svc.get_common_data", "");
+        co_await mailbox->wait();
+        EXPECT_EQ(mailbox->pop_message()->message.json(), (boost::json::value{{"units", "metric"}}));
+        EXPECT_THAT(service.ide, ElementsAre(R"({"status": "CONNECTED"})"));
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
+TEST_P(SharingOn, a_developers_machine_is_announced_by_the_same_id_each_time) {
+    const auto file = std::filesystem::path{::testing::TempDir()} /
+                      ("dev_mode_" + std::to_string(static_cast<int>(GetParam())) + ".ini");
+    std::filesystem::remove(file);
+    mesh.run([&]() -> Task<> {
+        const auto peer = co_await mesh.connect();
+        const auto mailbox = fluxmq::Mailbox::create();
+        const auto tap = co_await peer->subscribe("service.development_mode.*", mailbox->add_inlet({}));
+        std::vector<std::string> topics;
+        for (int life = 0; life < 2; ++life) {
+            auto options = mesh.options();
+            options.development_file = file.string();
+            Service service{"svc", options};
+            service.attach(co_await mesh.connect());
+            co_await service.run();
+            co_await mailbox->wait();
+            const auto& message = mailbox->pop_message()->message;
+            EXPECT_EQ(message.text(), "svc");
+            topics.emplace_back(message.topic());
+            service.shutdown();
+            co_await service.wait();
+        }
+        EXPECT_EQ(topics[0], topics[1]);
+        EXPECT_EQ(topics[0].size(), std::string_view{"service.development_mode."}.size() + 36);
+    }());
+    EXPECT_EQ(std::filesystem::file_size(file), 36u); // no newline
+    std::filesystem::remove(file);
+}
+
+TEST(DevelopmentFile, one_that_cannot_be_used_ends_run_with_its_name) {
+    Mesh mesh;
+    mesh.run([&]() -> Task<> {
+        for (const std::string file : {"/nowhere/dev_mode.ini", "/dev/null"}) {
+            auto options = mesh.options();
+            options.development_file = file;
+            Service service{"svc", options};
+            service.attach(co_await mesh.connect());
+            std::string why;
+            try {
+                co_await service.run();
+            } catch (const Error& error) {
+                why = error.what();
+            }
+            EXPECT_THAT(why, HasSubstr("'" + file + "'"));
+        }
     }());
 }
 

@@ -10,6 +10,7 @@
 #include "service_runtime.hpp"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spdlog/logger.h>
@@ -158,8 +159,9 @@ TEST(protocol_doc, the_sample_config_means_what_the_page_says) {
     const auto nodes = parse_config(sample("config").text());
     EXPECT_EQ(to_json(nodes), json::parse(sample("means").text()));
     EXPECT_EQ(parse_config(sample("means").text()), nodes);
-    for (const auto& block : blocks_of(page())) // none is left unchecked
-        EXPECT_THAT(block.comment, ::testing::StartsWith("sample: ")) << "line " << block.line_number;
+    for (const auto& block : blocks_of(page())) // none is left unchecked; vectors_test.cpp has the vectors
+        EXPECT_THAT(block.comment, ::testing::ContainsRegex("^(sample|vector): "))
+            << "line " << block.line_number;
 }
 
 TEST(protocol_doc, each_bad_config_gives_the_error_that_the_page_says) {
@@ -265,12 +267,15 @@ protected:
             options.logger = std::make_shared<spdlog::logger>("silent");
             Service service{"demo", options};
             service.attach(std::make_shared<fluxmq::InProc>(bus));
-            service.register_node<Node>("node"); // so that it asks for a config
-            NodeOptions node;
-            node.node.settings = std::move(settings);
-            service.append_node<Node>("demo", node);
+            service.register_node<Node>("node");
             co_await before(service);
             co_await service.run();
+            DataNode node;
+            node.id = "demo";
+            node.type = "node";
+            node.settings = std::move(settings);
+            const auto config = json::serialize(to_json(std::vector(1, node)));
+            co_await service.apply_config(config);
             co_await body(service);
             service.shutdown();
             co_await service.wait();

@@ -3,6 +3,7 @@
 
 #include <fluxlib/config.hpp>
 #include <fluxlib/node.hpp>
+#include <fluxlib/profile.hpp>
 #include <fluxlib/queue.hpp>
 #include <fluxlib/report.hpp>
 #include <fluxlib/state.hpp>
@@ -51,6 +52,11 @@ struct ServiceOptions {
     std::optional<bool> request_config = {};
     /// First pause before the config is asked for again; it doubles up to 30 s.
     std::chrono::milliseconds config_retry{1000};
+    /// What it does where the Flux SDKs disagree.
+    Profile profile = {};
+    /// When not empty: the service announces itself on `service.development_mode.<uuid>` with the UUID kept in this
+    /// file, `dev_mode.ini` for the Go SDK; it is made where there is none. Errors of run(): invalid_config.
+    std::string development_file = {};
     /// Bounds of each subscribe() queue and subscribe_handler() mailbox.
     fluxmq::MailboxLimits subscription_limits = {};
     /// Source of all time: ticks, retries, deadlines.
@@ -122,6 +128,9 @@ public:
 
     /// Publishes the service's status, and keeps it for whoever asks and for a reconnect.
     void send_status(std::string status);
+
+    /// Publishes `data`, JSON, for whoever asks with `get_common_data`.
+    void send_common_data(const Payload& data);
 
     // --- Nodes ------------------------------------------------------------------------------------------
 
@@ -204,6 +213,12 @@ protected:
     virtual Task<> on_settings(const Message& message);
     /// A config. Default: apply_config() with its payload.
     virtual Task<> on_config(const Message& message);
+    /// A request for the service's common data, to be answered with send_common_data(). Default: nothing.
+    virtual Task<> on_common_data(const Message& message);
+    /// A request for its common state. Default: publishes state() as JSON on `set_common_state`, and replies.
+    virtual Task<> on_common_state(const Message& message);
+    /// An IDE has come (`{"status": "CONNECTED"}`) or gone (`"DISCONNECTED"`).
+    virtual Task<> on_ide_status(const Message& message);
     /// See ServiceOptions::has_global_tick and tick_interval.
     virtual Task<> on_tick(const Tick& tick);
     /// The end begins; `signal` is its number, 0 for shutdown().
