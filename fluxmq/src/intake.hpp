@@ -18,6 +18,7 @@ public:
     explicit Intake(std::uint64_t limit) : limit_{limit} {}
 
     bool open() const noexcept { return !shut_.load(std::memory_order_relaxed) && !exhausted(); }
+    bool limited() const noexcept { return limit_ != 0; }
     bool is_shut() const noexcept { return shut_.load(std::memory_order_acquire); }
     bool exhausted() const noexcept { return limit_ != 0 && messages_.get() == limit_; }
     std::uint64_t messages() const noexcept { return messages_.get(); }

@@ -45,6 +45,13 @@ Task<DrainReport> Subscription::drain(std::chrono::milliseconds timeout) {
     co_return co_await source->drain(id, timeout);
 }
 
+bool Subscription::redirect(std::shared_ptr<Receiver> receiver) {
+    const auto source = source_.lock();
+    return source && id_ != 0 && source->redirect(id_, std::move(receiver));
+}
+
+bool Subscription::Source::redirect(std::uint64_t, std::shared_ptr<Receiver>) { return false; }
+
 namespace {
 
 // For a transport to which no topic is special.

@@ -28,7 +28,7 @@ fluxmq::testing::TransportKind inproc() {
             .make_world = [] { return std::make_unique<InProcWorld>(); },
             .capabilities = {Capability::wildcards, Capability::queue_groups, Capability::headers,
                              Capability::requests, Capability::no_responders, Capability::payload_limit,
-                             Capability::connection_order, Capability::any_executor}};
+                             Capability::connection_order, Capability::any_executor, Capability::redirect}};
 }
 
 class NatsWorld final : public fluxmq::testing::TransportWorld {
@@ -51,7 +51,8 @@ fluxmq::testing::TransportKind nats() {
             .make_world = [] { return std::make_unique<NatsWorld>(); },
             .capabilities = {Capability::wildcards, Capability::queue_groups, Capability::headers,
                              Capability::requests, Capability::no_responders, Capability::payload_limit,
-                             Capability::connection_order, Capability::any_executor, Capability::reconnects}};
+                             Capability::connection_order, Capability::any_executor, Capability::redirect,
+                             Capability::reconnects}};
 }
 
 } // namespace

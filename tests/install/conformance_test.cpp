@@ -72,7 +72,7 @@ fluxmq::testing::TransportKind inproc() {
             .make_world = [] { return std::make_unique<World<fluxmq::InProc>>(); },
             .capabilities = {Capability::wildcards, Capability::queue_groups, Capability::headers,
                              Capability::requests, Capability::no_responders, Capability::payload_limit,
-                             Capability::connection_order, Capability::any_executor}};
+                             Capability::connection_order, Capability::any_executor, Capability::redirect}};
 }
 
 fluxmq::testing::TransportKind plain() {

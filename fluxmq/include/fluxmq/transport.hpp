@@ -75,6 +75,8 @@ public:
         virtual ~Source() = default;
         virtual void unsubscribe(std::uint64_t id) noexcept = 0;
         virtual Task<DrainReport> drain(std::uint64_t id, std::chrono::milliseconds timeout) = 0;
+        /// The default is for transports that cannot.
+        virtual bool redirect(std::uint64_t id, std::shared_ptr<Receiver> receiver);
     };
 
     Subscription() noexcept = default;
@@ -95,6 +97,11 @@ public:
     Task<DrainReport> drain(std::chrono::milliseconds timeout = default_drain_timeout);
 
     bool active() const noexcept { return id_ != 0; }
+
+    /// From now on the messages go to `receiver`, and the broker does not notice: each goes to one of the two, none to
+    /// both. What the earlier one has already stays there. False, and nothing is changed: the subscription has ended or
+    /// has a limit of messages, or the transport cannot do it (InProc and Nats can). Thread safety: as unsubscribe().
+    bool redirect(std::shared_ptr<Receiver> receiver);
 
 private:
     std::weak_ptr<Source> source_;

@@ -21,6 +21,23 @@ void Target::end() noexcept {
     resume_blocked();
 }
 
+void Target::hand_on(std::shared_ptr<Target> successor) noexcept {
+    {
+        const std::lock_guard lock{mutex_};
+        successor_ = std::move(successor);
+    }
+    end();
+}
+
+Target::Offered Target::offer_to_successor(Message& message) noexcept {
+    std::shared_ptr<Target> successor;
+    {
+        const std::lock_guard lock{mutex_};
+        successor = successor_;
+    }
+    return successor ? successor->offer(message) : Offered::ended;
+}
+
 void Target::when_ready(std::function<void()> resume) {
     bool ended = false;
     bool asked = false;
@@ -65,6 +82,22 @@ constexpr std::size_t max_routes = 16'384;
 void InProcBus::Core::add(const std::shared_ptr<Target>& target) {
     const std::unique_lock lock{mutex_};
     target->number = ++last_number_;
+    put_in(target);
+}
+
+void InProcBus::Core::remove(const std::shared_ptr<Target>& target) noexcept {
+    const std::unique_lock lock{mutex_};
+    take_out(target);
+}
+
+void InProcBus::Core::replace(const std::shared_ptr<Target>& from, const std::shared_ptr<Target>& to) {
+    const std::unique_lock lock{mutex_};
+    to->number = from->number;
+    take_out(from);
+    put_in(to);
+}
+
+void InProcBus::Core::put_in(const TargetPtr& target) {
     if (has_wildcard(target->pattern()))
         wild_.insert(target->pattern(), target);
     else
@@ -73,8 +106,7 @@ void InProcBus::Core::add(const std::shared_ptr<Target>& target) {
     generation_.fetch_add(1, std::memory_order_release);
 }
 
-void InProcBus::Core::remove(const std::shared_ptr<Target>& target) noexcept {
-    const std::unique_lock lock{mutex_};
+void InProcBus::Core::take_out(const TargetPtr& target) noexcept {
     const auto [first, last] = exact_.equal_range(target->pattern());
     const auto found = std::find_if(first, last, [&](const auto& entry) { return entry.second == target; });
     if (found != last)

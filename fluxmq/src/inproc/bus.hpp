@@ -33,7 +33,10 @@ public:
 
     /// Offers `message` to the receiver. After the last message of a limited subscription, and after end(),
     /// says `ended`.
-    Offered offer(Message& message) noexcept { return receiver_->offer_through(intake_, std::move(message)); }
+    Offered offer(Message& message) noexcept {
+        const auto offered = receiver_->offer_through(intake_, std::move(message));
+        return offered == Offered::ended ? offer_to_successor(message) : offered;
+    }
 
     /// After a `full`: calls `resume` once, on any thread, when the receiver has room again or the target has
     /// ended.
@@ -41,6 +44,10 @@ public:
 
     /// After it returns, no offer runs any more.
     void end() noexcept;
+
+    /// Ends it in favour of `successor`, which takes what comes by routes that still lead here.
+    void hand_on(std::shared_ptr<Target> successor) noexcept;
+    bool limited() const noexcept { return intake_.limited(); }
 
     const std::shared_ptr<Receiver>& receiver() const noexcept { return receiver_; }
 
@@ -60,6 +67,7 @@ public:
 
 private:
     void resume_blocked();
+    Offered offer_to_successor(Message& message) noexcept;
 
     // What each message needs lies together.
     const std::shared_ptr<Receiver> receiver_;
@@ -70,6 +78,7 @@ private:
     std::mutex mutex_;                           // guards what follows
     std::vector<std::function<void()>> blocked_; // publishers that wait for room
     bool asked_ = false;                         // the receiver will tell when it has some
+    std::shared_ptr<Target> successor_;
 };
 
 /// Where messages of one topic go: everyone who subscribed alone, and one member of each queue group.
@@ -100,6 +109,8 @@ public:
 
     void add(const std::shared_ptr<inproc::Target>& target);
     void remove(const std::shared_ptr<inproc::Target>& target) noexcept;
+    /// `to` takes the place of `from`, which has the same pattern.
+    void replace(const std::shared_ptr<inproc::Target>& from, const std::shared_ptr<inproc::Target>& to);
 
     /// Throws Error{invalid_topic} for a topic that cannot be published on.
     std::shared_ptr<const inproc::Route> route(std::string_view topic);
@@ -112,6 +123,8 @@ public:
 private:
     using TargetPtr = std::shared_ptr<inproc::Target>;
     std::shared_ptr<const inproc::Route> make_route(std::string_view topic) const;
+    void put_in(const TargetPtr& target);
+    void take_out(const TargetPtr& target) noexcept;
     void forget_routes(std::string_view pattern) noexcept;
 
     std::shared_mutex mutex_;

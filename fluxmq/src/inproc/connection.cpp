@@ -125,6 +125,28 @@ void InProc::Connection::unsubscribe(std::uint64_t id) noexcept {
     end(id, target);
 }
 
+bool InProc::Connection::redirect(std::uint64_t id, std::shared_ptr<Receiver> receiver) {
+    std::shared_ptr<Target> from;
+    std::shared_ptr<Target> to;
+    {
+        const std::lock_guard lock{mutex_};
+        const auto found = targets_.find(id);
+        if (state_ != State::connected || draining_ || found == targets_.end() || found->second->limited())
+            return false;
+        from = found->second;
+        receiver = slow_->watch(std::move(receiver), from->pattern());
+        SubscribeOptions options;
+        options.queue = from->queue();
+        to = std::make_shared<Target>(from->pattern(), std::move(receiver), options);
+        core_->replace(from, to);
+        found->second = to;
+    }
+    from->hand_on(std::move(to));
+    const std::lock_guard lock{mutex_};
+    from->add_to(retired_);
+    return true;
+}
+
 void InProc::Connection::end(std::uint64_t id, const std::shared_ptr<Target>& target) noexcept {
     core_->remove(target);
     target->end();

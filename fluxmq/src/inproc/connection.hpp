@@ -34,6 +34,7 @@ public:
     Subscription subscribe(std::string pattern, std::shared_ptr<Receiver> receiver,
                            const SubscribeOptions& options);
     void unsubscribe(std::uint64_t id) noexcept override;
+    bool redirect(std::uint64_t id, std::shared_ptr<Receiver> receiver) override;
     Task<DrainReport> drain(std::uint64_t id, std::chrono::milliseconds timeout) override;
     Task<Message> request(std::string topic, Bytes payload, std::chrono::milliseconds timeout,
                           Headers headers);

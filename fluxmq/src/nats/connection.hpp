@@ -50,6 +50,7 @@ public:
     void publish(std::string_view topic, std::string_view payload, const Headers& headers,
                  std::string_view reply);
     void unsubscribe(std::uint64_t id) noexcept override;
+    bool redirect(std::uint64_t id, std::shared_ptr<Receiver> receiver) override;
     void on_event(Events::Handler handler) { events_.set(std::move(handler)); }
     bool connected() const noexcept { return phase_ == Phase::connected; }
     std::size_t max_payload() const noexcept { return max_payload_.load(std::memory_order_relaxed); }

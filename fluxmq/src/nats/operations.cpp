@@ -201,6 +201,13 @@ void Nats::Impl::unsubscribe(std::uint64_t id) noexcept {
     resume(); // reading may have stalled on it
 }
 
+bool Nats::Impl::redirect(std::uint64_t id, std::shared_ptr<Receiver> receiver) {
+    const bool found = subscriptions_.redirect(
+        id, [&](const std::string& subject) { return slow_->watch(std::move(receiver), subject); });
+    resume(); // reading may have stalled on the earlier one
+    return found;
+}
+
 Task<DrainReport> Nats::Impl::drain(std::uint64_t id, std::chrono::milliseconds timeout) {
     return cancellable(drain_one(shared_from_this(), id, timeout));
 }

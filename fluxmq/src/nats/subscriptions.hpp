@@ -96,6 +96,22 @@ public:
             announce(sid);
     }
 
+    /// Gives the subscription `sid` another receiver, the one that `watched(subject)` returns. Not one that is about to
+    /// end, or has a limit.
+    template <class Watched>
+    bool redirect(std::uint64_t sid, Watched watched) {
+        std::shared_ptr<Receiver> former; // destroyed after the lock
+        const std::lock_guard lock{mutex_};
+        auto* entry = entries_.find(sid);
+        if (!entry || entry->draining || entry->max_messages != 0)
+            return false;
+        former = std::exchange(entry->receiver, watched(entry->subject));
+        entry->inlet = dynamic_cast<Inlet*>(entry->receiver.get());
+        if (delivering_)
+            retired_.push_back(std::move(former));
+        return true;
+    }
+
     /// A subscription that is about to end.
     struct Drained {
         std::string subject;

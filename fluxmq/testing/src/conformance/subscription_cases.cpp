@@ -5,6 +5,7 @@
 #include "cases.hpp"
 
 #include <atomic>
+#include <set>
 #include <thread>
 
 namespace fluxmq::testing {
@@ -160,6 +161,67 @@ TEST_P(Conformance, a_cancelled_subscribe_leaves_nothing_and_may_be_repeated) {
         transport.publish(name, "x");
         co_await transport.flush();
         EXPECT_EQ(inbox->size(), 1u);
+    });
+}
+
+TEST_P(RedirectConformance, a_redirected_subscription_loses_and_doubles_nothing) {
+    with_two([this](Transport& receiving, Transport& sending) -> Task<> {
+        const auto count = scaled(20'000);
+        const auto name = topic();
+        const auto one = std::make_shared<Inbox>();
+        const auto other = std::make_shared<Inbox>();
+        auto subscription = co_await receiving.subscribe(name, one);
+        std::atomic<bool> sent{false};
+        std::jthread publisher{[&] {
+            for (std::size_t i = 0; i < count; ++i)
+                sending.publish(name, std::to_string(i));
+            sent = true;
+        }};
+        for (bool back = false; !sent; back = !back) {
+            EXPECT_TRUE(subscription.redirect(back ? one : other));
+            co_await turn();
+        }
+        co_await sending.flush();
+        co_await until([&] { return one->size() + other->size() >= count; }, "all messages");
+        co_await receiving.flush();
+        EXPECT_EQ(one->size() + other->size(), count);
+        std::set<int> seen;
+        for (const auto& inbox : {one, other}) {
+            int last = -1;
+            for (const auto& text : inbox->texts()) {
+                const int number = std::stoi(text);
+                EXPECT_LT(last, number);
+                last = number;
+                seen.insert(number);
+            }
+        }
+        EXPECT_EQ(seen.size(), count);
+        EXPECT_EQ(receiving.counters().received, count);
+    });
+}
+
+TEST_P(RedirectConformance, only_a_live_subscription_without_a_limit_can_be_redirected) {
+    with_transport([](Transport& transport) -> Task<> {
+        const auto name = topic();
+        const auto one = std::make_shared<Inbox>();
+        const auto other = std::make_shared<Inbox>();
+        auto limited = co_await transport.subscribe(name, one, {.max_messages = 2});
+        EXPECT_FALSE(limited.redirect(other));
+        auto subscription = co_await transport.subscribe(name, one);
+        auto moved = std::move(subscription);
+        EXPECT_FALSE(subscription.redirect(other));
+        EXPECT_TRUE(moved.redirect(other));
+        transport.publish(name, "x");
+        co_await other->holds(1);
+        co_await one->holds(1); // by the limited one
+        moved.unsubscribe();
+        EXPECT_FALSE(moved.redirect(one));
+        transport.publish(name, "y");
+        co_await one->holds(2);
+        co_await transport.flush();
+        EXPECT_EQ(one->texts(), (std::vector<std::string>{"x", "y"}));
+        EXPECT_EQ(other->texts(), (std::vector<std::string>{"x"}));
+        EXPECT_EQ(other.use_count(), 1);
     });
 }
 

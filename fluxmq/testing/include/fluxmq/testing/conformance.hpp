@@ -36,6 +36,7 @@ enum class Capability {
     payload_limit,    ///< max_payload() is small enough to publish, and is enforced
     connection_order, ///< the order of one connection's messages holds across topics too
     any_executor,     ///< once connected, coroutines of one transport may be awaited on several loops at once
+    redirect,         ///< Subscription::redirect() works
     reconnects        ///< a lost connection is made again, with its subscriptions; the world can break it
 };
 
@@ -109,6 +110,7 @@ using HeaderRequestConformance = ConformanceWith<Capability::headers, Capability
 using NoRespondersConformance = ConformanceWith<Capability::requests, Capability::no_responders>;
 using PayloadLimitConformance = ConformanceWith<Capability::payload_limit>;
 using ConnectionOrderConformance = ConformanceWith<Capability::connection_order>;
+using RedirectConformance = ConformanceWith<Capability::redirect>;
 using AnyExecutorConformance = ConformanceWith<Capability::any_executor>;
 using AnyExecutorRequestConformance = ConformanceWith<Capability::any_executor, Capability::requests>;
 using ReconnectConformance = ConformanceWith<Capability::reconnects>;
@@ -135,6 +137,7 @@ std::vector<TransportKind> kinds_with(std::initializer_list<Capability> needs,
     FLUXMQ_CONFORMANCE_SUITE(prefix, ConnectionOrderConformance, __VA_ARGS__)                                \
     FLUXMQ_CONFORMANCE_SUITE(prefix, AnyExecutorConformance, __VA_ARGS__)                                    \
     FLUXMQ_CONFORMANCE_SUITE(prefix, AnyExecutorRequestConformance, __VA_ARGS__)                             \
+    FLUXMQ_CONFORMANCE_SUITE(prefix, RedirectConformance, __VA_ARGS__)                                       \
     FLUXMQ_CONFORMANCE_SUITE(prefix, ReconnectConformance, __VA_ARGS__)                                      \
     FLUXMQ_CONFORMANCE_SUITE(prefix, ReconnectRequestConformance, __VA_ARGS__)                               \
     }
