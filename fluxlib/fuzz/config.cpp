@@ -27,7 +27,7 @@ std::vector<DataNode> without_settings(std::vector<DataNode> nodes) {
 
 void check(const std::vector<DataNode>& nodes) {
     const auto same = fluxlib::diff_config(nodes, nodes);
-    require(same.destroy.empty() && same.retune.empty() && same.create.empty(), "a config is as it is");
+    require(same.destroy.empty() && same.change.empty() && same.create.empty(), "a config is as it is");
     require(fluxlib::diff_config({}, nodes).create == nodes, "all is new where nothing was");
     require(fluxlib::diff_config(nodes, {}).destroy.size() == nodes.size(),
             "all goes where nothing is wanted");

@@ -178,12 +178,6 @@ json::array ports_to_json(const std::vector<Port>& ports) {
     return array;
 }
 
-// Whether `wanted` can be reached without making the node anew.
-bool same_but_for_settings(const DataNode& current, DataNode wanted) {
-    wanted.settings = current.settings;
-    return current == wanted;
-}
-
 } // namespace
 
 std::vector<DataNode> parse_config(std::string_view text) {
@@ -232,7 +226,7 @@ ConfigPlan diff_config(std::span<const DataNode> current, std::span<const DataNo
     ConfigPlan plan;
     for (const auto& node : current) {
         const auto found = wanted_by_id.find(node.id);
-        if (found != wanted_by_id.end() && same_but_for_settings(node, *found->second))
+        if (found != wanted_by_id.end() && found->second->type == node.type)
             kept.emplace(node.id, &node);
         else
             plan.destroy.push_back(node.id);
@@ -241,8 +235,8 @@ ConfigPlan diff_config(std::span<const DataNode> current, std::span<const DataNo
         const auto found = kept.find(node.id);
         if (found == kept.end())
             plan.create.push_back(node);
-        else if (found->second->settings != node.settings)
-            plan.retune.push_back(node);
+        else if (*found->second != node)
+            plan.change.push_back(node);
     }
     return plan;
 }

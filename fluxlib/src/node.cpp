@@ -71,12 +71,7 @@ Task<> Node::destroy() { return runtime_->command(NodeCommand::destroy); }
 
 fluxmq::MailboxCounters Node::counters() const { return runtime_->counters(); }
 
-std::uint64_t Node::published() const noexcept {
-    std::uint64_t sum = 0;
-    for (const auto& output : runtime_->outputs)
-        sum += output->published();
-    return sum;
-}
+std::uint64_t Node::published() const noexcept { return runtime_->published(); }
 
 Task<> Node::on_create() { co_return; }
 Task<> Node::on_start() { co_return; }

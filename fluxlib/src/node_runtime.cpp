@@ -32,7 +32,8 @@ NodeRuntime::NodeRuntime(Node& n, Service& s, std::string i, NodeOptions o)
       state{o.state ? *std::move(o.state) : s.state().slice(id)}, settings{std::move(o.node.settings)},
       logger_{std::move(o.logger)}, timer_{o.timer ? o.timer : o.node.timer},
       tick_callback_{std::move(o.on_tick)}, status_strings_{std::move(o.status)}, auto_listen_{o.auto_listen},
-      replace_settings_{o.replace_settings}, mailbox_{fluxmq::Mailbox::create()} {
+      replace_settings_{o.replace_settings}, restart_on_settings_{o.restart_on_settings},
+      own_timer_{o.timer.has_value()}, input_limits_{o.input_limits}, mailbox_{fluxmq::Mailbox::create()} {
     if (const auto why = fluxmq::publish_problem(id); !why.empty())
         throw Error{errc::invalid_topic, "the node id '" + id + "' cannot be part of a topic: " + why};
     if (const auto* wanted = timer();
@@ -320,12 +321,12 @@ Task<> NodeRuntime::open_inputs() {
     co_await open_settings();
     if (!auto_listen_)
         co_return;
-    for (const auto& input : inputs)
+    for (auto* input : all_inputs())
         co_await input->listen();
 }
 
 void NodeRuntime::set_gates(Gate gate) noexcept {
-    for (const auto& input : inputs)
+    for (auto* input : all_inputs())
         input->set_gate(gate);
 }
 
@@ -337,7 +338,7 @@ void NodeRuntime::stop_intake() noexcept {
         const std::lock_guard lock{ports_mutex_};
         ended = std::move(settings_subscription_);
     }
-    for (const auto& input : inputs)
+    for (auto* input : all_inputs())
         input->unsubscribe();
 }
 
@@ -345,8 +346,25 @@ bool NodeRuntime::idle() const { return counters().pending == 0 && !hook_runs_; 
 
 fluxmq::MailboxCounters NodeRuntime::counters() const {
     fluxmq::MailboxCounters sum;
-    for (const auto& input : inputs)
+    for (const auto* input : all_inputs())
         sum += input->counters();
+    return sum;
+}
+
+// A config may add to them meanwhile, where the node lives on another loop.
+std::vector<Input*> NodeRuntime::all_inputs() const {
+    const std::lock_guard lock{ports_mutex_};
+    std::vector<Input*> all;
+    for (const auto& input : inputs)
+        all.push_back(input.get());
+    return all;
+}
+
+std::uint64_t NodeRuntime::published() const {
+    const std::lock_guard lock{ports_mutex_};
+    std::uint64_t sum = 0;
+    for (const auto& output : outputs)
+        sum += output->published();
     return sum;
 }
 
@@ -571,38 +589,6 @@ Task<> NodeRuntime::take_settings(boost::json::object wanted, Message message) {
     }
     settings = std::move(wanted);
     co_await run_hook("on_settings", [&] { return node.on_settings(std::move(message)); });
-}
-
-void NodeRuntime::retune(boost::json::object wanted) {
-    mailbox_->post([this, wanted = std::move(wanted)] { return take_config(wanted); });
-}
-
-Task<> NodeRuntime::take_config(boost::json::object wanted) {
-    if (lifecycle != NodeState::destroyed)
-        co_await take_settings(std::move(wanted), {});
-}
-
-// Where the node lives on another loop this waits for its turn there, unless it is one of its own hooks that waits.
-Task<> NodeRuntime::check(boost::json::object wanted) {
-    const auto executor = co_await asio::this_coro::executor;
-    if (!elsewhere_ || !loop_runs_ || tag_of(executor) == this) {
-        node.check_settings(wanted);
-        co_return;
-    }
-    const auto done = std::make_shared<Completion>();
-    if (mailbox_->post([this, done, wanted = std::move(wanted)] { return check_here(wanted, done); }))
-        co_await done->wait();
-}
-
-Task<> NodeRuntime::check_here(boost::json::object wanted, std::shared_ptr<Completion> done) {
-    std::exception_ptr refused;
-    try {
-        node.check_settings(wanted);
-    } catch (...) {
-        refused = std::current_exception();
-    }
-    done->finish(std::move(refused));
-    co_return;
 }
 
 } // namespace fluxlib

@@ -45,14 +45,21 @@ public:
     void silence() noexcept;
     /// Ends the subscriptions: what waits is still handled.
     void stop_intake() noexcept;
-    /// Settings from a config: they replace the old ones.
+    /// For a new config: whether its settings are taken, ports that it has and the node lacks, and all else that is
+    /// new but the inputs' subscriptions. The last two happen between two messages, and complete then.
     Task<> check(boost::json::object wanted);
-    void retune(boost::json::object settings);
+    Task<> add_ports(DataNode wanted);
+    Task<> change(DataNode wanted, bool retuned);
+    bool listens() const noexcept { return auto_listen_; }
+    /// Of this alias; null when there is none.
+    Input* find_input(std::string_view alias) const;
+    std::vector<Input*> all_inputs() const;
     /// Ends it all: a loop that still waits is told to end, and touches nothing of the node any more.
     void abandon() noexcept;
     /// Nothing waits, and no hook runs.
     bool idle() const;
     fluxmq::MailboxCounters counters() const;
+    std::uint64_t published() const;
     void when_finished(std::function<void()> call) { finished_ = std::move(call); }
     /// Says again what the status is: a manager may have missed it.
     void repeat_status();
@@ -122,19 +129,22 @@ private:
     Task<> open_settings();
     Task<> settings_arrived(Message message);
     Task<> take_settings(boost::json::object wanted, Message message);
-    Task<> check_here(boost::json::object wanted, std::shared_ptr<Completion> done);
-    Task<> take_config(boost::json::object wanted);
+    Task<> between_messages(std::function<Task<>()> work);
+    Task<> take_config(DataNode wanted, bool retuned);
 
     std::shared_ptr<spdlog::logger> logger_;
     std::once_flag logger_once_;
-    const std::optional<DataTimer> timer_;
+    std::optional<DataTimer> timer_;
     const std::function<void()> tick_callback_;
     const std::shared_ptr<const NodeStatus> status_strings_;
     const bool auto_listen_;
     const bool replace_settings_;
+    const bool restart_on_settings_;
+    const bool own_timer_; // given by the program, not by a config
+    const fluxmq::MailboxLimits input_limits_;
 
     std::shared_ptr<fluxmq::Mailbox> mailbox_;
-    std::mutex ports_mutex_;
+    mutable std::mutex ports_mutex_;
     std::size_t place_ = 0;
     boost::asio::any_io_executor executor_; // of the event loop that the node lives on
     bool elsewhere_ = false;                // and that is not the service's own
@@ -170,9 +180,16 @@ struct Input::Route {
     std::vector<std::string> patterns;
     std::optional<Handler> only; // in place of the input's handlers and on_input
     std::shared_ptr<fluxmq::Inlet> inlet;
-    std::vector<fluxmq::Subscription> subscriptions; // guarded by ports_mutex()
+    std::vector<fluxmq::Subscription> subscriptions; // of the patterns; guarded by ports_mutex()
+    std::vector<bool> expected; // of the patterns: another input will hand its subscription over
 
+    /// Subscribes the patterns that are not yet.
     Task<> open();
+    /// What a subscription to the pattern of this index puts its messages in.
+    std::shared_ptr<fluxmq::Receiver> receiver(std::size_t index) const;
 };
+
+/// The patterns that an input with these topics subscribes to.
+std::vector<std::string> heard_as(const std::vector<std::string>& topics);
 
 } // namespace fluxlib

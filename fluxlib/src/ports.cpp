@@ -18,6 +18,8 @@ std::string dotted(std::string topic) {
     return topic;
 }
 
+} // namespace
+
 // Peers publish a topic with slashes in either form, so both are heard.
 std::vector<std::string> heard_as(const std::vector<std::string>& topics) {
     std::vector<std::string> patterns;
@@ -31,6 +33,8 @@ std::vector<std::string> heard_as(const std::vector<std::string>& topics) {
     }
     return patterns;
 }
+
+namespace {
 
 // A copy that is never freed: there are few different names of ports, and every message has one.
 const std::string* lasting(const std::string& name) {
@@ -72,19 +76,26 @@ Task<> Handler::operator()(Message message) const {
 
 // --- Input ---------------------------------------------------------------------------------------------------
 
-Task<> Input::Route::open() {
+std::shared_ptr<fluxmq::Receiver> Input::Route::receiver(std::size_t index) const {
     const bool overlap = std::any_of(patterns.begin(), patterns.end(), fluxmq::has_wildcard);
+    if (!overlap || index == 0)
+        return inlet;
+    const auto end = patterns.begin() + static_cast<std::ptrdiff_t>(index);
+    return std::make_shared<FirstMatch>(std::vector(patterns.begin(), end), inlet);
+}
+
+Task<> Input::Route::open() {
     std::unique_lock lock{input.node_.ports_mutex()};
-    // From the one where an earlier call has failed, if one has.
-    while (subscriptions.size() < patterns.size()) {
-        const auto next = patterns.begin() + static_cast<std::ptrdiff_t>(subscriptions.size());
+    subscriptions.resize(patterns.size());
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+        if (subscriptions[i].active() || (i < expected.size() && expected[i]))
+            continue;
+        auto topic = patterns[i];
         lock.unlock();
-        std::shared_ptr<fluxmq::Receiver> receiver = inlet;
-        if (overlap && next != patterns.begin())
-            receiver = std::make_shared<FirstMatch>(std::vector(patterns.begin(), next), inlet);
-        auto subscription = co_await input.node_.transport().subscribe(*next, std::move(receiver));
+        auto subscription = co_await input.node_.transport().subscribe(std::move(topic), receiver(i));
         lock.lock();
-        subscriptions.push_back(std::move(subscription));
+        subscriptions.resize(patterns.size()); // those there were may have ended meanwhile
+        subscriptions[i] = std::move(subscription);
     }
 }
 
@@ -169,6 +180,13 @@ fluxmq::MailboxCounters Input::counters() const {
 // --- Output --------------------------------------------------------------------------------------------------
 
 Output::Output(NodeRuntime& node, DataOutput data) : node_{node}, data_{std::move(data)} {
+    set_topics(std::move(data_.topics));
+}
+
+void Output::set_topics(std::vector<std::string> topics) {
+    data_.topics = std::move(topics);
+    wire_topics_.clear();
+    publishers_.clear();
     const bool as_they_are = node_.service.options().profile.port_topics == PortTopics::slashes;
     for (const auto& topic : data_.topics)
         wire_topics_.push_back(as_they_are ? topic : dotted(topic));

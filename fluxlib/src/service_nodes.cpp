@@ -210,65 +210,6 @@ Task<> ServiceRuntime::command_each(std::vector<std::string> ids, std::vector<No
         }
 }
 
-Task<> ServiceRuntime::apply(std::vector<DataNode> wanted) {
-    return on_own_loop(do_apply(std::move(wanted)));
-}
-
-Task<> ServiceRuntime::do_apply(std::vector<DataNode> wanted) {
-    std::vector<DataNode> current;
-    for (const auto& node_id : node_ids())
-        if (const auto* record = record_of(node_id); record && record->config)
-            current.push_back(*record->config);
-    auto plan = diff_config(current, wanted);
-
-    // Everything that can fail comes first, so that a bad config leaves the running nodes as they are.
-    std::vector<std::unique_ptr<Record>> made;
-    for (auto& data : plan.create) {
-        if (const auto* found = record_of(data.id); found && !found->config)
-            throw Error{errc::duplicate_node, "the config has a node '" + data.id +
-                                                  "', an id that the service has "
-                                                  "given to a node of its own"};
-        auto node = service.get_node(data);
-        if (!node)
-            throw Error{errc::unknown_node_type,
-                        "get_node() made nothing for node '" + data.id + "' of type '" + data.type + "'"};
-        if (node->id() != data.id)
-            throw Error{errc::invalid_config,
-                        "get_node() made node '" + node->id() + "' where the config has '" + data.id + "'"};
-        made.push_back(
-            std::make_unique<Record>(std::move(node), std::make_unique<DataNode>(std::move(data))));
-    }
-    for (const auto& data : plan.retune)
-        if (auto* node = look_up(data.id))
-            co_await node->check(data.settings);
-
-    for (auto& data : plan.retune)
-        if (auto* record = record_of(data.id)) { // nobody has destroyed it meanwhile
-            record->node->runtime_->retune(data.settings);
-            *record->config = std::move(data);
-        }
-    std::set<std::string> started; // what ran, and is made anew, runs again
-    for (const auto& node_id : plan.destroy)
-        if (const auto* node = look_up(node_id); node && node->lifecycle == NodeState::started)
-            started.insert(node_id);
-    for (const auto& node_id : plan.destroy)
-        co_await quietly(command(node_id, NodeCommand::destroy));
-    std::vector<std::string> starting;
-    for (auto& record : made) {
-        const auto node_id = record->node->id();
-        record->topics = co_await subscribe_node(node_id);
-        if (!take_in(std::move(record))) // somebody has appended one meanwhile
-            continue;
-        co_await quietly(command(node_id, NodeCommand::init));
-        if (manager_started_ || started.contains(node_id))
-            starting.push_back(node_id);
-    }
-    configured_ = true;
-    config_timer_.cancel();
-    co_await start_together(std::move(starting));
-    co_await announce_ready();
-}
-
 // ACTIVE from the first node that runs, PAUSED when the last has stopped.
 void ServiceRuntime::node_runs(bool runs) {
     running_nodes_ += runs ? 1 : -1;

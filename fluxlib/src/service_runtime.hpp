@@ -77,7 +77,7 @@ public:
     std::unique_ptr<Node> make(const DataNode& data) const;
     Task<> command(std::string node_id, NodeCommand command);
     Task<> command_all(NodeCommand command);
-    Task<> apply(std::vector<DataNode> wanted);
+    Task<> apply(std::vector<DataNode> wanted); // service_config.cpp
     /// Node ids in the payload of a command: one, `*`, a JSON string or array of these; all when it is empty.
     static std::vector<std::string> ids_in(const Message& message);
     Task<> command_ids(const Message& message, std::vector<NodeCommand> commands);
@@ -149,7 +149,14 @@ private:
     Task<> do_command(std::string node_id, NodeCommand command);
     Task<> do_command_all(NodeCommand command);
     Task<> command_each(std::vector<std::string> ids, std::vector<NodeCommand> commands);
+    struct Change;
     Task<> do_apply(std::vector<DataNode> wanted);
+    std::vector<DataNode> current_config() const;
+    std::unique_ptr<Record> make_record(DataNode data);
+    Task<> prepare(Change& change);
+    void plan_wiring(Change& change);
+    Task<> switch_to(Change& change);
+    Task<> finish_waiting(std::string node_id);
     Task<> start_together(std::vector<std::string> ids);
     bool take_in(std::unique_ptr<Record> record);
     Record* record_of(std::string_view node_id) const;

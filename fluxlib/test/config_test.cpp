@@ -13,6 +13,7 @@ using fluxmq::errc;
 using fluxmq::Error;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::ResultOf;
 
 constexpr std::string_view sample = R"([{
     "id": "n1", "name": "Node 1", "type": "processor",
@@ -94,24 +95,25 @@ TEST(config, an_error_names_the_node_and_the_field) {
                 HasSubstr("node 'a': field 'settings.deep.k': a number in it is too large"));
 }
 
-TEST(config, diff_config_tells_what_to_destroy_retune_and_create) {
+TEST(config, diff_config_tells_what_to_destroy_change_and_create) {
     const auto current = parse_config(R"([{"id":"same"},{"id":"tuned","settings":{"a":1}},{"id":"gone"},
-                                          {"id":"rewired","inputs":[{"alias":"in","topics":["x"]}]}])");
+                                          {"id":"rewired","inputs":[{"alias":"in","topics":["x"]}]},
+                                          {"id":"timed","timer":{"type":"NONE"}},{"id":"other","type":"a"}])");
     const auto wanted = parse_config(R"([{"id":"same"},{"id":"tuned","settings":{"a":2}},{"id":"new"},
-                                         {"id":"rewired","inputs":[{"alias":"in","topics":["y"]}]}])");
+                                         {"id":"rewired","inputs":[{"alias":"in","topics":["y"]}]},
+                                         {"id":"timed","timer":{"type":"GLOBAL"}},{"id":"other","type":"b"}])");
     const auto plan = diff_config(current, wanted);
-    EXPECT_THAT(plan.destroy, ElementsAre("gone", "rewired"));
-    ASSERT_EQ(plan.retune.size(), 1u);
-    EXPECT_EQ(plan.retune[0].id, "tuned");
-    ASSERT_EQ(plan.create.size(), 2u);
-    EXPECT_EQ(plan.create[0].id, "new");
-    EXPECT_EQ(plan.create[1].id, "rewired");
+    EXPECT_THAT(plan.destroy, ElementsAre("gone", "other"));
+    const auto id = [](const DataNode& node) { return node.id; };
+    EXPECT_THAT(plan.change,
+                ElementsAre(ResultOf(id, "tuned"), ResultOf(id, "rewired"), ResultOf(id, "timed")));
+    EXPECT_THAT(plan.create, ElementsAre(ResultOf(id, "new"), ResultOf(id, "other")));
 }
 
 TEST(config, diff_config_of_equal_configs_is_empty) {
     const auto nodes = parse_config(sample);
     const auto plan = diff_config(nodes, nodes);
-    EXPECT_TRUE(plan.destroy.empty() && plan.retune.empty() && plan.create.empty());
+    EXPECT_TRUE(plan.destroy.empty() && plan.change.empty() && plan.create.empty());
 }
 
 } // namespace

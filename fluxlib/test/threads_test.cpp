@@ -497,9 +497,9 @@ TEST(threads, a_config_makes_retunes_and_destroys_nodes_on_every_loop) {
         bool failed = false;
         try {
             co_await service.apply_config(config(R"({"bad": 2})", 4));
-        } catch (const std::runtime_error& error) {
+        } catch (const Error& error) {
             failed = true;
-            EXPECT_STREQ(error.what(), "bad settings");
+            EXPECT_STREQ(error.what(), "invalid config: node 'n0': field 'settings': bad settings");
         }
         EXPECT_TRUE(failed);
         co_await service.apply_config(config(R"({"a": 2})", 2));

@@ -59,9 +59,9 @@ boost::json::value to_json(std::span<const DataNode> nodes);
 
 /// What turns one config into another.
 struct ConfigPlan {
-    std::vector<std::string> destroy; ///< ids that are gone or must be made anew, in the order they were in
-    std::vector<DataNode> retune;     ///< nodes that differ in their settings only
-    std::vector<DataNode> create;     ///< new nodes, and those made anew
+    std::vector<std::string> destroy; ///< ids that are gone or have another type, in the order they were in
+    std::vector<DataNode> change;     ///< nodes that stay and differ: in settings, ports, timer or name
+    std::vector<DataNode> create;     ///< new nodes, and those that have another type
 };
 
 ConfigPlan diff_config(std::span<const DataNode> current, std::span<const DataNode> wanted);

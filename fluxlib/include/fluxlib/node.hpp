@@ -65,6 +65,8 @@ struct NodeOptions {
     bool auto_listen = true;
     /// Whether new settings replace the old ones as a whole, instead of being merged into them key by key.
     bool replace_settings = false;
+    /// Whether a node that runs is stopped before a config's new settings come, and started after them.
+    bool restart_on_settings = false;
 };
 
 /// A component of a service: derive, and override the hooks that matter.

@@ -86,6 +86,7 @@ public:
 
 private:
     friend class NodeRuntime;
+    friend class Rewiring;
     struct Route;
 
     Route& add_route(std::vector<std::string> patterns, std::optional<Handler> only);
@@ -129,6 +130,9 @@ public:
     std::uint64_t published() const noexcept { return published_.load(std::memory_order_relaxed); }
 
 private:
+    friend class NodeRuntime;
+
+    void set_topics(std::vector<std::string> topics);
     Task<> do_call(std::string topic, Handler callback, fluxmq::Bytes payload,
                    std::chrono::milliseconds timeout);
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "rewiring.hpp"
+
+#include <fluxmq/subject.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace fluxlib {
+
+// Passes over what comes before the change.
+class Rewiring::Later final : public fluxmq::Receiver {
+public:
+    void open(std::shared_ptr<fluxmq::Receiver> next) {
+        next_ = std::move(next);
+        open_.store(true, std::memory_order_release);
+    }
+
+    bool offer(Message&& message) noexcept override {
+        return !open_.load(std::memory_order_acquire) || next_->offer(std::move(message));
+    }
+    void when_ready(std::function<void()> resume) override {
+        if (open_.load(std::memory_order_acquire))
+            next_->when_ready(std::move(resume));
+        else
+            resume();
+    }
+
+private:
+    std::shared_ptr<fluxmq::Receiver> next_; // written before open_
+    std::atomic<bool> open_{false};
+};
+
+namespace {
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+std::size_t index_of(const std::vector<std::string>& all, const std::string& one) {
+    return static_cast<std::size_t>(std::find(all.begin(), all.end(), one) - all.begin());
+}
+
+} // namespace
+
+Rewiring::~Rewiring() {
+    if (!committed_)
+        for (const auto& move : moves_)
+            if (move.arrives)
+                move.route->expected.clear();
+}
+
+void Rewiring::change(Input& input, const std::vector<std::string>& topics) {
+    auto& route = *input.routes_.front();
+    auto wanted = heard_as(topics);
+    if (wanted == route.patterns)
+        return;
+    const std::lock_guard lock{input.node_.ports_mutex()};
+    const bool listens =
+        input.node_.listens() || std::any_of(route.subscriptions.begin(), route.subscriptions.end(),
+                                             [](const auto& each) { return each.active(); });
+    moves_.push_back({&route, std::move(wanted), false, listens});
+}
+
+void Rewiring::arrive(Input& input) {
+    auto& route = *input.routes_.front();
+    moves_.push_back({&route, route.patterns, true});
+}
+
+void Rewiring::leave(Input& input) { moves_.push_back({input.routes_.front().get(), {}}); }
+
+// Who hears `pattern`, is not to hear it any more, and has not been asked for it yet.
+Input::Route* Rewiring::find_giver(const std::string& pattern) const {
+    for (const auto& move : moves_) {
+        if (move.arrives || contains(move.wanted, pattern) || !contains(move.route->patterns, pattern) ||
+            std::find(taken_.begin(), taken_.end(), std::pair{move.route, pattern}) != taken_.end())
+            continue;
+        const std::lock_guard lock{move.route->input.node_.ports_mutex()};
+        const auto index = index_of(move.route->patterns, pattern);
+        auto& all = move.route->subscriptions;
+        // Whether the transport can do it is seen by giving it to the receiver that it has.
+        if (index < all.size() && all[index].redirect(move.route->receiver(index)))
+            return move.route;
+    }
+    return nullptr;
+}
+
+Task<> Rewiring::prepare() {
+    for (auto& move : moves_) {
+        if (!move.listens)
+            continue;
+        for (std::size_t i = 0; i < move.wanted.size(); ++i) {
+            const auto& pattern = move.wanted[i];
+            if (!move.arrives && contains(move.route->patterns, pattern))
+                continue;
+            Gain gain;
+            gain.index = i;
+            gain.giver = find_giver(pattern);
+            if (gain.giver) {
+                taken_.emplace_back(gain.giver, pattern);
+            } else if (move.arrives) {
+                continue; // its init() does it
+            } else {
+                gain.later = std::make_shared<Later>();
+                auto topic = pattern;
+                gain.subscription = co_await transport_.subscribe(std::move(topic), gain.later);
+            }
+            move.gains.push_back(std::move(gain));
+        }
+    }
+    for (auto& move : moves_)
+        if (move.arrives) {
+            move.route->expected.assign(move.wanted.size(), false);
+            for (const auto& gain : move.gains)
+                move.route->expected[gain.index] = true;
+        }
+}
+
+// Those that give first let go, so that everybody finds what is theirs.
+void Rewiring::commit() noexcept {
+    committed_ = true;
+    for (auto& move : moves_)
+        for (auto& gain : move.gains)
+            if (gain.giver) {
+                const std::lock_guard lock{gain.giver->input.node_.ports_mutex()};
+                const auto index = index_of(gain.giver->patterns, move.wanted[gain.index]);
+                gain.subscription = std::move(gain.giver->subscriptions[index]);
+            }
+    for (auto& move : moves_)
+        take(move);
+}
+
+void Rewiring::take(Move& move) {
+    auto& route = *move.route;
+    const std::lock_guard lock{route.input.node_.ports_mutex()};
+    std::vector<fluxmq::Subscription> subscriptions(move.wanted.size());
+    route.subscriptions.resize(route.patterns.size());
+    for (std::size_t i = 0; i < route.patterns.size(); ++i) {
+        const auto place = index_of(move.wanted, route.patterns[i]);
+        if (place < subscriptions.size())
+            subscriptions[place] = std::move(route.subscriptions[i]);
+        else if (route.subscriptions[i].active())
+            left_.push_back(std::move(route.subscriptions[i]));
+    }
+    const auto before = std::exchange(route.patterns, move.wanted);
+    route.expected.clear();
+    for (auto& gain : move.gains) {
+        if (gain.later)
+            gain.later->open(route.receiver(gain.index));
+        gain.subscription.redirect(route.receiver(gain.index));
+        subscriptions[gain.index] = std::move(gain.subscription);
+    }
+    // Where patterns overlap, who takes a message depends on all of them.
+    const auto overlap = [](const auto& patterns) {
+        return std::any_of(patterns.begin(), patterns.end(), fluxmq::has_wildcard);
+    };
+    if (before != route.patterns && (overlap(before) || overlap(route.patterns)))
+        for (std::size_t i = 0; i < subscriptions.size(); ++i)
+            subscriptions[i].redirect(route.receiver(i));
+    route.subscriptions = std::move(subscriptions);
+}
+
+} // namespace fluxlib

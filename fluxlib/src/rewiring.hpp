@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "node_runtime.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fluxlib {
+
+/// Moves the inputs of a service's nodes from the topics that they hear to those that they are to hear, so that a message
+/// that arrives meanwhile is handled, and once: a topic that goes from one input to another takes its subscription
+/// along, one that an input keeps is not touched, and what is new is subscribed before anything changes.
+///
+/// Used on the service's loop; inputs of all loops. Until commit() its destructor undoes everything.
+class Rewiring {
+public:
+    explicit Rewiring(fluxmq::Transport& transport) : transport_{transport} {}
+    Rewiring(const Rewiring&) = delete;
+    Rewiring& operator=(const Rewiring&) = delete;
+    ~Rewiring();
+
+    /// `input` is to hear these topics, once it listens.
+    void change(Input& input, const std::vector<std::string>& topics);
+    /// It hears nothing yet, and its init() will subscribe whatever nobody hands over. Before prepare().
+    void arrive(Input& input);
+    /// It goes.
+    void leave(Input& input);
+
+    /// Subscribes what is new. Errors: as Transport::subscribe().
+    fluxmq::Task<> prepare();
+    /// From now on every input hears what it is to hear.
+    void commit() noexcept;
+    /// Whether something is subscribed that nobody hears any more. It is still heard by whom it was: what was
+    /// published before everybody had changed may be on its way.
+    bool has_left() const noexcept { return !left_.empty(); }
+    void end_left() noexcept { left_.clear(); }
+
+private:
+    class Later;
+    // A pattern that an input is to hear, and has not heard so far.
+    struct Gain {
+        std::size_t index;             // in Move::wanted
+        Input::Route* giver = nullptr; // who has it now
+        std::shared_ptr<Later> later;  // where nobody has
+        fluxmq::Subscription subscription;
+    };
+    struct Move {
+        Input::Route* route;
+        std::vector<std::string> wanted;
+        bool arrives = false;
+        bool listens = true;
+        std::vector<Gain> gains = {};
+    };
+
+    Input::Route* find_giver(const std::string& pattern) const;
+    void take(Move& move);
+
+    fluxmq::Transport& transport_;
+    std::vector<Move> moves_;
+    std::vector<std::pair<Input::Route*, std::string>> taken_;
+    std::vector<fluxmq::Subscription> left_;
+    bool committed_ = false;
+};
+
+} // namespace fluxlib

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+// A running graph is given one config after another: nothing is lost, nothing doubled, and what is not concerned does
+// not notice.
+#include "support.hpp"
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <map>
+#include <random>
+
+namespace fluxlib::test {
+namespace {
+
+/// How often each numbered message was handled, and by whom.
+struct Ledger {
+    std::vector<int> handled;
+    std::map<std::string, std::vector<int>> of_node;
+    std::map<std::string, int> created;
+
+    int total = 0; // of the numbered ones
+
+    void note(const std::string& node, const Message& message) {
+        total += node != "still-sink";
+        const auto number = static_cast<std::size_t>(std::stoul(std::string{message.text()}));
+        if (handled.size() <= number)
+            handled.resize(number + 1);
+        ++handled[number];
+        of_node[node].push_back(static_cast<int>(number));
+    }
+};
+
+struct Kinds {
+    static inline Ledger* ledger = nullptr;
+
+    struct Sink : Node {
+        using Node::Node;
+
+    protected:
+        Task<> on_create() override {
+            ++ledger->created[id()];
+            co_return;
+        }
+        Task<> on_input(Message message) override {
+            ledger->note(id(), message);
+            co_return;
+        }
+        void check_settings(const boost::json::object& wanted) const override {
+            if (wanted.contains("bad"))
+                throw std::runtime_error{"'bad' is not for sinks"};
+        }
+    };
+    struct OtherSink : Sink {
+        using Sink::Sink;
+    };
+    struct Source : Node {
+        using Node::Node;
+    };
+    struct Refusing : Node {
+        using Node::Node;
+
+    private:
+        Task<> on_create() override { throw std::runtime_error{"no such device"}; }
+    };
+};
+
+constexpr int topic_count = 4;
+
+std::string topic_of(int number) { return "data." + std::to_string(number); }
+
+/// A graph in which every topic goes to one sink, so that each message is handled once, whatever the wiring.
+class Graph {
+public:
+    void change(std::mt19937& random) {
+        const auto pick = [&](int below) {
+            return static_cast<int>(random() % static_cast<unsigned>(below));
+        };
+        sinks_.clear();
+        for (int i = 0; i < topic_count; ++i)
+            if (pick(3) > 0 || (sinks_.empty() && i == topic_count - 1))
+                sinks_.push_back(i);
+        for (auto& sink : sink_of_)
+            sink = sinks_[static_cast<std::size_t>(pick(static_cast<int>(sinks_.size())))];
+        for (auto& other : is_other_)
+            if (pick(6) == 0)
+                other = !other;
+        out_ = pick(topic_count);
+    }
+
+    boost::json::array config() const {
+        boost::json::array nodes;
+        nodes.push_back(source("source", topic_of(out_)));
+        nodes.push_back(source("still-source", "still"));
+        nodes.push_back(sink("still-sink", "sink", {"still"}));
+        for (const int number : sinks_) {
+            std::vector<std::string> topics;
+            for (int topic = 0; topic < topic_count; ++topic)
+                if (sink_of_[topic] == number)
+                    topics.push_back(topic_of(topic));
+            nodes.push_back(
+                sink("sink" + std::to_string(number), is_other_[number] ? "other" : "sink", topics));
+        }
+        return nodes;
+    }
+
+private:
+    static boost::json::value source(const std::string& id, const std::string& topic) {
+        DataNode node;
+        node.id = id;
+        node.type = "source";
+        node.outputs.push_back({"out", {topic}});
+        return to_json(node);
+    }
+    static boost::json::value sink(const std::string& id, const std::string& type,
+                                   const std::vector<std::string>& topics) {
+        DataNode node;
+        node.id = id;
+        node.type = type;
+        node.inputs.push_back({"in", topics});
+        return to_json(node);
+    }
+
+    std::vector<int> sinks_{0, 1, 2, 3};
+    int sink_of_[topic_count] = {0, 1, 2, 3};
+    bool is_other_[topic_count] = {};
+    int out_ = 0;
+};
+
+class RewiringOn : public ::testing::TestWithParam<Broker> {
+protected:
+    RewiringOn() { Kinds::ledger = &ledger; }
+
+    Mesh mesh{GetParam()};
+    Ledger ledger;
+
+    void with_graph(const boost::json::array& config, std::function<Task<>(Service&)> body) {
+        mesh.run([&]() -> Task<> {
+            auto options = mesh.options();
+            options.request_config = false;
+            Service service{"svc", options};
+            service.attach(co_await mesh.connect());
+            service.register_node<Kinds::Sink>("sink");
+            service.register_node<Kinds::OtherSink>("other");
+            service.register_node<Kinds::Source>("source");
+            service.register_node<Kinds::Refusing>("refusing");
+            co_await service.run();
+            const auto text = boost::json::serialize(config);
+            co_await service.apply_config(text);
+            // As a manager does it, so that new nodes start at once.
+            const auto manager = co_await mesh.manager();
+            manager->start("svc");
+            co_await manager->wait_for_service("svc", "ACTIVE");
+            co_await body(service);
+            service.shutdown();
+            const auto report = co_await service.wait();
+            EXPECT_TRUE(report.drained);
+            EXPECT_EQ(report.account.pending, 0u);
+        }());
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(, RewiringOn, ::testing::Values(Broker::inproc, Broker::nats),
+                         ::testing::PrintToStringParamName());
+
+Task<> turn() { co_await boost::asio::post(boost::asio::use_awaitable); }
+
+TEST_P(RewiringOn, a_hundred_random_configs_lose_and_double_nothing) {
+    static unsigned seed = 17; // --gtest_repeat tries others
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random{seed++};
+    Graph graph;
+    int sent = 0;
+    int still_sent = 0;
+    bool stop = false;
+    fluxmq::Wakeup stopped;
+    with_graph(graph.config(), [&](Service& service) -> Task<> {
+        const auto flood = [&]() -> Task<> {
+            while (!stop) {
+                for (int i = 0; i < 20; ++i) {
+                    service.node("source").output("out").publish(std::to_string(sent++));
+                    service.node("still-source").output("out").publish("0");
+                    ++still_sent;
+                }
+                do
+                    co_await turn();
+                while (sent > ledger.total + 2000); // no queue overflows
+            }
+            stopped.notify();
+        };
+        const auto executor = co_await boost::asio::this_coro::executor;
+        boost::asio::co_spawn(executor, flood(), boost::asio::detached);
+        for (int round = 1; round <= 100; ++round) {
+            auto next = graph;
+            next.change(random);
+            auto config = next.config();
+            const bool fails = round % 10 == 0;
+            if (fails) {
+                DataNode refusing;
+                refusing.id = "refusing";
+                refusing.type = "refusing";
+                config.push_back(to_json(refusing));
+            } else {
+                graph = next;
+            }
+            const auto before = service.node_ids();
+            std::string refused;
+            try {
+                const auto text = boost::json::serialize(config);
+                co_await service.apply_config(text);
+            } catch (const Error& error) {
+                refused = error.what();
+            }
+            EXPECT_EQ(!refused.empty(), fails) << refused;
+            if (fails) {
+                EXPECT_THAT(refused, HasSubstr("node 'refusing'"));
+                EXPECT_THAT(refused, HasSubstr("no such device"));
+                EXPECT_EQ(service.node_ids(), before);
+            }
+        }
+        stop = true;
+        co_await stopped.wait();
+    });
+    int lost = 0;
+    int doubled = 0;
+    for (std::size_t number = 1; number < ledger.handled.size(); ++number) { // 0 is what the still ones send
+        lost += ledger.handled[number] == 0;
+        doubled += ledger.handled[number] > 1;
+    }
+    EXPECT_EQ(ledger.handled.size(), static_cast<std::size_t>(sent));
+    EXPECT_EQ(lost, 0);
+    EXPECT_EQ(doubled, 0);
+    EXPECT_EQ(ledger.of_node["still-sink"].size(), static_cast<std::size_t>(still_sent));
+    EXPECT_EQ(ledger.created["still-sink"], 1);
+    for (const auto& [node, numbers] : ledger.of_node)
+        EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end())) << node;
+}
+
+} // namespace
+} // namespace fluxlib::test
