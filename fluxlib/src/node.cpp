@@ -78,6 +78,8 @@ std::uint64_t Node::published() const noexcept {
     return sum;
 }
 
+NodeStatistics Node::statistics() const { return runtime_->statistics(); }
+
 Task<> Node::on_create() { co_return; }
 Task<> Node::on_start() { co_return; }
 Task<> Node::on_stop() { co_return; }

@@ -6,6 +6,7 @@
 #include <fluxmq/mailbox.hpp>
 
 #include "completion.hpp"
+#include "node_meter.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -53,6 +54,9 @@ public:
     /// Nothing waits, and no hook runs.
     bool idle() const;
     fluxmq::MailboxCounters counters() const;
+    /// Thread safety: any thread, as is meter().
+    NodeStatistics statistics() const;
+    const NodeMeter& meter() const noexcept { return meter_; }
     void when_finished(std::function<void()> call) { finished_ = std::move(call); }
     /// Says again what the status is: a manager may have missed it.
     void repeat_status();
@@ -110,7 +114,8 @@ private:
 
     template <class Hook>
     Task<bool> run_hook(const char* name, Hook hook, Completion* done = nullptr);
-    Task<> report(const char* hook, std::string topic, std::exception_ptr cause);
+    Task<> report(const char* hook, std::string topic, std::exception_ptr cause,
+                  const Input* input = nullptr);
     Task<> report_overflow(Input& input, std::uint64_t count);
 
     const DataTimer* timer() const noexcept;
@@ -133,6 +138,7 @@ private:
     const bool auto_listen_;
     const bool replace_settings_;
 
+    NodeMeter meter_;
     std::shared_ptr<fluxmq::Mailbox> mailbox_;
     std::mutex ports_mutex_;
     std::size_t place_ = 0;

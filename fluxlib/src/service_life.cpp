@@ -82,6 +82,8 @@ ServiceRuntime::ServiceRuntime(Service& s, std::string i, ServiceOptions o)
     if (options.threads < 1)
         throw Error{errc::invalid_config, "service '" + id + "': ServiceOptions::threads is " +
                                               std::to_string(options.threads) + ", and must be at least 1"};
+    if (options.discovery)
+        discovery_.emplace(*this);
 }
 
 // Loops that still wait are told to end, and touch nothing of the service any more.
@@ -132,6 +134,8 @@ Task<> ServiceRuntime::run() {
         running_ = false;
         subscriptions_.clear();
         inlets_.clear();
+        if (discovery_)
+            discovery_->close();
         std::rethrow_exception(failure);
     }
 }
@@ -140,6 +144,8 @@ Task<> ServiceRuntime::begin() {
     run_at_ = last_tick_ = clock().now();
     send_status(status->starting());
     co_await subscribe_commands();
+    if (discovery_)
+        co_await discovery_->open();
     send_status(status->connected());
     co_await guarded("on_connected", {}, service.on_connected());
     if (!asks_manager()) {
@@ -403,6 +409,8 @@ Task<> ServiceRuntime::end(ExitReport& report) {
     config_timer_.cancel();
     tick_timer_.cancel();
     subscriptions_.clear();
+    if (discovery_)
+        discovery_->close();
     for (const auto& inlet : inlets_)
         inlet->set_gate(fluxmq::Inlet::Gate::closed);
     mailbox_->post([this] { return guarded("on_shutdown", {}, service.on_shutdown(signal_)); });
