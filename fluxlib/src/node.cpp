@@ -73,6 +73,8 @@ fluxmq::MailboxCounters Node::counters() const { return runtime_->counters(); }
 
 std::uint64_t Node::published() const noexcept { return runtime_->published(); }
 
+NodeStatistics Node::statistics() const { return runtime_->statistics(); }
+
 Task<> Node::on_create() { co_return; }
 Task<> Node::on_start() { co_return; }
 Task<> Node::on_stop() { co_return; }

@@ -122,10 +122,13 @@ Task<> NodeRuntime::change(DataNode wanted, bool retuned) {
 Task<> NodeRuntime::take_config(DataNode wanted, bool retuned) {
     if (lifecycle == NodeState::destroyed)
         co_return;
-    for (const auto& input : inputs)
-        input->data_.topics = topics_of(wanted.inputs, input->alias());
+    for (auto* input : all_inputs()) {
+        auto topics = fluxlib::topics_of(wanted.inputs, input->alias());
+        const std::lock_guard lock{ports_mutex_};
+        input->data_.topics = std::move(topics);
+    }
     for (const auto& output : outputs)
-        if (auto topics = topics_of(wanted.outputs, output->alias()); topics != output->topics())
+        if (auto topics = fluxlib::topics_of(wanted.outputs, output->alias()); topics != output->topics())
             output->set_topics(std::move(topics));
     if (!own_timer_ && timer_ != wanted.timer) {
         timer_ = wanted.timer;

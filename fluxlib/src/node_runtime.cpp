@@ -89,7 +89,9 @@ Task<bool> NodeRuntime::loop() {
     Turn turn{clock()};
     while (lifecycle != NodeState::destroyed) {
         if (auto control = mailbox_->pop_control()) {
+            meter_.add_message_time(turn.lap());
             co_await (*control)();
+            meter_.add_control_time(turn.lap());
         } else if (auto* delivery = mailbox_->pop_message()) {
             if (auto* input = plain_input(*delivery)) {
                 // The usual message costs no coroutine but the hook's own.
@@ -103,17 +105,19 @@ Task<bool> NodeRuntime::loop() {
                 auto topic = failure ? current_topic() : std::string{};
                 end_message();
                 if (failure)
-                    co_await report("on_input", std::move(topic), failure);
+                    co_await report("on_input", std::move(topic), failure, input);
             } else {
                 co_await handle(*delivery);
             }
             if (turn.over()) {
+                meter_.add_message_time(turn.lap());
                 co_await asio::post(asio::use_awaitable);
                 if (mailbox->closed()) // the node was destroyed meanwhile
                     co_return false;
                 turn.begin();
             }
         } else {
+            meter_.add_message_time(turn.lap());
             hook_runs_ = false;
             compact_latest();
             service.runtime_->became_idle();
@@ -210,7 +214,7 @@ Task<> NodeRuntime::handle(fluxmq::Mailbox::Delivery& delivery) {
     }
     current_headers_ = nullptr;
     if (failure)
-        co_await report("on_input", std::string{message.topic()}, failure);
+        co_await report("on_input", std::string{message.topic()}, failure, &route.input);
 }
 
 // One handler that throws does not keep the others, or on_input, from the message.
@@ -226,7 +230,7 @@ Task<> NodeRuntime::hand_to(Input::Route& route, Message message) {
             failure = std::current_exception();
         }
         if (failure)
-            co_await report("input handler", std::string{message.topic()}, failure);
+            co_await report("input handler", std::string{message.topic()}, failure, &route.input);
     }
 }
 
@@ -360,12 +364,27 @@ std::vector<Input*> NodeRuntime::all_inputs() const {
     return all;
 }
 
+std::vector<std::string> NodeRuntime::topics_of(const Input& input) const {
+    const std::lock_guard lock{ports_mutex_};
+    return input.topics();
+}
+
 std::uint64_t NodeRuntime::published() const {
     const std::lock_guard lock{ports_mutex_};
     std::uint64_t sum = 0;
     for (const auto& output : outputs)
         sum += output->published();
     return sum;
+}
+
+NodeStatistics NodeRuntime::statistics() const {
+    auto errors = meter_.errors();
+    return {.inputs = counters(),
+            .published = node.published(),
+            .errors = errors.count,
+            .last_error = std::move(errors.last),
+            .message_time = meter_.message_time(),
+            .control_time = meter_.control_time()};
 }
 
 // --- Statuses ------------------------------------------------------------------------------------------------
@@ -423,6 +442,7 @@ void NodeRuntime::repeat_status() {
 void NodeRuntime::publish_status() {
     if (status.empty())
         return;
+    meter_.set_status(status);
     try {
         transport().publish(service.topic().node_status(id), status);
     } catch (const Error& error) {
@@ -456,8 +476,11 @@ Task<bool> NodeRuntime::run_hook(const char* name, Hook hook, Completion* done) 
     co_return false;
 }
 
-Task<> NodeRuntime::report(const char* hook, std::string topic, std::exception_ptr cause) {
+// `input`: whose message was handled.
+Task<> NodeRuntime::report(const char* hook, std::string topic, std::exception_ptr cause,
+                           const Input* input) {
     const HookError error{id, hook, std::move(topic), cause};
+    meter_.failed(input ? input->alias() : std::string{}, error.what());
     logger().error("{}", error.what());
     service.runtime_->publish_error(error.what());
     std::string again;

@@ -6,6 +6,7 @@
 #include <fluxmq/mailbox.hpp>
 
 #include "completion.hpp"
+#include "node_meter.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -54,12 +55,16 @@ public:
     /// Of this alias; null when there is none.
     Input* find_input(std::string_view alias) const;
     std::vector<Input*> all_inputs() const;
+    std::vector<std::string> topics_of(const Input& input) const;
     /// Ends it all: a loop that still waits is told to end, and touches nothing of the node any more.
     void abandon() noexcept;
     /// Nothing waits, and no hook runs.
     bool idle() const;
     fluxmq::MailboxCounters counters() const;
     std::uint64_t published() const;
+    /// Thread safety: any thread, as is meter().
+    NodeStatistics statistics() const;
+    const NodeMeter& meter() const noexcept { return meter_; }
     void when_finished(std::function<void()> call) { finished_ = std::move(call); }
     /// Says again what the status is: a manager may have missed it.
     void repeat_status();
@@ -117,7 +122,8 @@ private:
 
     template <class Hook>
     Task<bool> run_hook(const char* name, Hook hook, Completion* done = nullptr);
-    Task<> report(const char* hook, std::string topic, std::exception_ptr cause);
+    Task<> report(const char* hook, std::string topic, std::exception_ptr cause,
+                  const Input* input = nullptr);
     Task<> report_overflow(Input& input, std::uint64_t count);
 
     const DataTimer* timer() const noexcept;
@@ -143,6 +149,7 @@ private:
     const bool own_timer_; // given by the program, not by a config
     const fluxmq::MailboxLimits input_limits_;
 
+    NodeMeter meter_;
     std::shared_ptr<fluxmq::Mailbox> mailbox_;
     mutable std::mutex ports_mutex_;
     std::size_t place_ = 0;

@@ -71,6 +71,8 @@ ServiceRuntime::ServiceRuntime(Service& s, std::string i, ServiceOptions o)
     if (options.threads < 1)
         throw Error{errc::invalid_config, "service '" + id + "': ServiceOptions::threads is " +
                                               std::to_string(options.threads) + ", and must be at least 1"};
+    if (options.discovery)
+        discovery_.emplace(*this);
 }
 
 // Loops that still wait are told to end, and touch nothing of the service any more.
@@ -121,6 +123,8 @@ Task<> ServiceRuntime::run() {
         running_ = false;
         subscriptions_.clear();
         inlets_.clear();
+        if (discovery_)
+            discovery_->close();
         std::rethrow_exception(failure);
     }
 }
@@ -129,6 +133,8 @@ Task<> ServiceRuntime::begin() {
     run_at_ = last_tick_ = clock().now();
     send_status(status->starting());
     co_await subscribe_commands();
+    if (discovery_)
+        co_await discovery_->open();
     send_status(status->connected());
     announce_development();
     co_await guarded("on_connected", {}, service.on_connected());
@@ -327,6 +333,8 @@ Task<> ServiceRuntime::end(ExitReport& report) {
     config_timer_.cancel();
     tick_timer_.cancel();
     subscriptions_.clear();
+    if (discovery_)
+        discovery_->close();
     for (const auto& inlet : inlets_)
         inlet->set_gate(fluxmq::Inlet::Gate::closed);
     mailbox_->post([this] { return guarded("on_shutdown", {}, service.on_shutdown(signal_)); });

@@ -6,6 +6,7 @@
 #include <fluxmq/subject.hpp>
 
 #include "completion.hpp"
+#include "discovery.hpp"
 #include "event_loop.hpp"
 #include "node_runtime.hpp"
 #include "tagged_executor.hpp"
@@ -207,6 +208,7 @@ private:
     std::vector<std::shared_ptr<fluxmq::Inlet>> inlets_;
     std::shared_ptr<fluxmq::Inlet> node_inlet_; // of all NodeTopics
     std::vector<fluxmq::Subscription> subscriptions_;
+    std::optional<Discovery> discovery_;
 
     // Held for a look or a change, and never while code of the user runs.
     mutable std::mutex mutex_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace fluxlib {
 
@@ -12,7 +13,7 @@ namespace fluxlib {
 /// looked at ever more seldom while messages take little of it.
 class Turn {
 public:
-    explicit Turn(const fluxmq::Clock& clock) : clock_{clock}, began_{clock.now()} {}
+    explicit Turn(const fluxmq::Clock& clock) : clock_{clock}, began_{clock.now()}, lap_{began_} {}
 
     /// A message was handled: says whether that was the last one of the turn.
     bool over() noexcept {
@@ -28,9 +29,15 @@ public:
     }
 
     void begin() noexcept {
-        began_ = clock_.now();
+        began_ = lap_ = clock_.now();
         handled_ = 0;
         look_at_ = step_;
+    }
+
+    /// The time since it was asked for last, or since the turn began.
+    fluxmq::Clock::duration lap() noexcept {
+        const auto now = clock_.now();
+        return now - std::exchange(lap_, now);
     }
 
 private:
@@ -40,6 +47,7 @@ private:
 
     const fluxmq::Clock& clock_;
     fluxmq::Clock::time_point began_;
+    fluxmq::Clock::time_point lap_;
     int handled_ = 0;
     int step_ = 1;
     int look_at_ = 1;

@@ -175,7 +175,8 @@ TEST_P(ManagedOn, a_bad_config_is_an_error_and_leaves_the_nodes_as_they_are) {
         co_await manager.wait_for_error("svc", "node 'x': the id occurs twice");
         send(R"([{"id": "x", "type": "warp drive"}])");
         co_await manager.wait_for_error(
-            "svc", "unknown node type: node 'x' has type 'warp drive'; registered are refusing, worker");
+            "svc",
+            "unknown node type: node 'x' has type 'warp drive'; registered are other, refusing, worker");
         send(R"([{"id": "ok", "type": "worker"}, {"id": "x", "type": "refusing"}])");
         co_await manager.wait_for_error("svc", "no such device");
         EXPECT_THAT(service.node_ids(), ElementsAre("a", "b"));

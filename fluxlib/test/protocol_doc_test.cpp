@@ -342,5 +342,55 @@ TEST_F(RunningService, merges_settings_as_the_page_says) {
     }
 }
 
+// A service that has what the samples of the page have.
+TEST_F(RunningService, answers_discovery_as_the_page_says) {
+    struct Detector : Node {
+        using Node::Node;
+        Task<> on_input(Message message) override {
+            co_await clock().sleep_for(std::chrono::milliseconds{2});
+            if (message.text().empty())
+                throw std::runtime_error{"no picture"};
+        }
+    };
+    loop.run([&]() -> Task<> {
+        co_await peer->connect();
+        ServiceOptions options;
+        options.clock = loop.clock();
+        options.handle_signals = false;
+        options.auto_start = false;
+        options.logger = std::make_shared<spdlog::logger>("silent");
+        Service service{"demo", options};
+        service.attach(std::make_shared<fluxmq::InProc>(bus));
+        NodeOptions node;
+        node.node.type = "detector";
+        node.node.inputs = {{"frames", {"plant.*.frames"}}};
+        service.append_node<Detector>("detector", node);
+        co_await service.run();
+        peer->publish("plant.camera-1.frames", "too early");
+        co_await service.start_node("detector");
+        for (const auto* picture : {"one", "two", ""})
+            peer->publish("plant.camera-1.frames", picture);
+        co_await loop.clock()->sleep_for(std::chrono::milliseconds{10});
+
+        std::map<std::string, json::object> answers;
+        for (const auto& cells : table_of(page(), "request")) {
+            const auto subject = code_in(cells.at(0)).at(0);
+            const auto answer = co_await peer->request(subject, "");
+            answers[subject] = answer.json().as_object();
+            EXPECT_EQ(answers[subject].at("type").as_string(), code_in(cells.at(1)).at(0));
+        }
+        EXPECT_EQ(answers.size(), 3u);
+        auto info = json::parse(sample("info").text()).as_object();
+        auto stats = json::parse(sample("stats").text()).as_object();
+        for (auto* written : {&info, &stats}) // random
+            written->at("id") = answers["$SRV.PING"].at("id");
+        stats.at("started") = answers["$SRV.STATS"].at("started");
+        EXPECT_EQ(answers["$SRV.INFO"], info);
+        EXPECT_EQ(answers["$SRV.STATS"], stats);
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
 } // namespace
 } // namespace fluxlib::test

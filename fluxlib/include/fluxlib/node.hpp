@@ -12,6 +12,8 @@
 
 #include <spdlog/logger.h>
 
+#include <chrono>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -44,6 +46,17 @@ private:
     std::string node_;
     std::string hook_;
     std::exception_ptr cause_;
+};
+
+/// What a node has done so far. Times are added up when the node has nothing more to do or lets others have their turn,
+/// so not for each message; a hook that waits counts with its waiting.
+struct NodeStatistics {
+    fluxmq::MailboxCounters inputs = {};      ///< of all inputs
+    std::uint64_t published = 0;              ///< messages, by all outputs
+    std::uint64_t errors = 0;                 ///< that on_error heard of
+    std::string last_error = {};              ///< the text of the last one; empty: there was none
+    std::chrono::nanoseconds message_time{0}; ///< spent with what came in by topics: input and settings
+    std::chrono::nanoseconds control_time{0}; ///< spent with all else: commands, ticks, settings of a config
 };
 
 struct NodeOptions {
@@ -127,6 +140,9 @@ public:
 
     /// Messages published by all outputs. Thread safety: any thread.
     std::uint64_t published() const noexcept;
+
+    /// Both, and errors and times. Thread safety: any thread.
+    NodeStatistics statistics() const;
 
 protected:
     /// Once, when the node is initialised, before its inputs are subscribed.

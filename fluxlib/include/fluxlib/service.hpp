@@ -59,6 +59,11 @@ struct ServiceOptions {
     std::string development_file = {};
     /// Bounds of each subscribe() queue and subscribe_handler() mailbox.
     fluxmq::MailboxLimits subscription_limits = {};
+    /// What tools of the broker (`nats micro` and the like) show: a semantic version, and a text for people.
+    std::string version = "0.0.0";
+    std::string description = {};
+    /// Whether the service answers such tools (docs/protocol.md, Discovery).
+    bool discovery = true;
     /// Source of all time: ticks, retries, deadlines.
     std::shared_ptr<fluxmq::Clock> clock = fluxmq::Clock::real();
 };

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+#include "discovery.hpp"
+
+#include "service_runtime.hpp"
+#include "tagged_executor.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <random>
+#include <regex>
+
+namespace fluxlib {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using fluxmq::errc;
+using fluxmq::Error;
+
+namespace {
+
+// More at once than people and tools ask; what is beyond is dropped, and the transport says so (slow_consumer).
+constexpr fluxmq::MailboxLimits request_limits{.messages = 64, .overflow = fluxmq::Overflow::drop_newest};
+
+constexpr std::size_t longest_error = 500;
+
+std::string make_id() {
+    constexpr std::string_view alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    constexpr int length = 22; // 131 bits
+    std::random_device device;
+    std::uniform_int_distribution<std::size_t> pick{0, alphabet.size() - 1};
+    std::string id;
+    for (int i = 0; i < length; ++i)
+        id += alphabet[pick(device)];
+    return id;
+}
+
+// RFC 3339. The service's clock is steady, and knows no date.
+std::string now_as_text() {
+    const auto now = std::chrono::system_clock::now();
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    char text[sizeof "2000-01-01T00:00:00Z"];
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+bool is_semantic_version(const std::string& text) {
+    static const std::regex pattern{R"((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*))"
+                                    R"((-(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*))"
+                                    R"((\.(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*))*)?)"
+                                    R"((\+[\dA-Za-z-]+(\.[\dA-Za-z-]+)*)?)"};
+    return std::regex_match(text, pattern);
+}
+
+// The length of the UTF-8 character that `text` begins with; 0 when it begins with none.
+std::size_t character_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const auto lead = byte(0);
+    const std::size_t length = lead < 0x80                   ? 1
+                               : lead >= 0xC2 && lead < 0xE0 ? 2
+                               : lead >= 0xE0 && lead < 0xF0 ? 3
+                               : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                             : 0;
+    if (length > text.size())
+        return 0;
+    for (std::size_t i = 1; i < length; ++i)
+        if ((byte(i) & 0xC0) != 0x80)
+            return 0;
+    // Longer than need be, half of a surrogate pair, or beyond the last character.
+    if ((lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F) ||
+        (lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F))
+        return 0;
+    return length;
+}
+
+// JSON that strict readers take, whatever bytes the text of an error has.
+std::string serialized(const json::object& answer) {
+    auto text = json::serialize(answer);
+    for (std::size_t at = 0; at < text.size();) {
+        const auto length = character_length(std::string_view{text}.substr(at));
+        if (length == 0)
+            text[at] = '?';
+        at += std::max<std::size_t>(length, 1);
+    }
+    return text;
+}
+
+json::object endpoint(const NodeRuntime& node, const Input& input, const std::string& topic) {
+    return {{"name", Discovery::name_for(node.id + "-" + input.alias())},
+            {"subject", topic},
+            {"queue_group", ""}};
+}
+
+json::object drops_by_reason(const fluxmq::Drops& dropped) {
+    json::object reasons;
+    const auto add = [&](const char* reason, std::uint64_t count) {
+        if (count != 0)
+            reasons.emplace(reason, count);
+    };
+    add("oldest", dropped.oldest);
+    add("newest", dropped.newest);
+    add("failed", dropped.failed);
+    add("not_started", dropped.not_started);
+    add("closed", dropped.closed);
+    return reasons;
+}
+
+json::object node_data(const NodeRuntime& node, const NodeStatistics& statistics) {
+    return {{"node", node.id},
+            {"status", node.meter().status()},
+            {"delivered", statistics.inputs.delivered},
+            {"published", statistics.published},
+            {"pending", statistics.inputs.pending},
+            {"pending_bytes", statistics.inputs.pending_bytes},
+            {"dropped", drops_by_reason(statistics.inputs.dropped)},
+            {"restarts", 0}};
+}
+
+void add_statistics(const NodeRuntime& node, json::array& endpoints) {
+    const auto statistics = node.statistics();
+    const auto data = node_data(node, statistics);
+    const auto nanoseconds = static_cast<double>(statistics.message_time.count());
+    const auto all = static_cast<double>(std::max<std::uint64_t>(statistics.inputs.delivered, 1));
+    for (const auto* input : node.all_inputs()) {
+        const auto delivered = input->counters().delivered;
+        const auto errors = node.meter().errors_of(input->alias());
+        // Time is taken of the whole node, as it would cost each message a look at the clock otherwise.
+        const auto time = static_cast<std::uint64_t>(nanoseconds * static_cast<double>(delivered) / all);
+        for (const auto& topic : node.topics_of(*input)) {
+            auto described = endpoint(node, *input, topic);
+            described["num_requests"] = delivered;
+            described["num_errors"] = errors.count;
+            described["last_error"] = errors.last.substr(0, longest_error);
+            described["processing_time"] = time;
+            described["average_processing_time"] = delivered == 0 ? 0 : time / delivered;
+            described["data"] = data;
+            endpoints.push_back(std::move(described));
+        }
+    }
+}
+
+} // namespace
+
+struct Discovery::Verb {
+    std::string_view name;
+    json::object (Discovery::*answer)() const;
+};
+
+const Discovery::Verb Discovery::verbs[] = {
+    {"PING", &Discovery::ping}, {"INFO", &Discovery::info}, {"STATS", &Discovery::stats}};
+
+Discovery::Discovery(const ServiceRuntime& service)
+    : service_{service}, name_{name_for(service.id)}, id_{make_id()} {
+    if (!is_semantic_version(service.options.version))
+        throw Error{errc::invalid_config, "service '" + service.id + "': ServiceOptions::version is '" +
+                                              service.options.version +
+                                              "', and must be a semantic version such as 1.0.0"};
+}
+
+Discovery::~Discovery() { close(); }
+
+std::string Discovery::name_for(std::string_view text) {
+    std::string name;
+    for (const char c : text) {
+        const bool allowed =
+            (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+        if (allowed || (c & 0xC0) != 0x80) // one `_` for all bytes of a character
+            name += allowed ? c : '_';
+    }
+    return name;
+}
+
+Task<> Discovery::open() {
+    started_ = now_as_text();
+    mailbox_ = fluxmq::Mailbox::create();
+    try {
+        co_await subscribe();
+    } catch (const Error& error) {
+        if (error.kind() != errc::permission_denied)
+            throw;
+        service_.logger->warn("tools cannot discover the service: {}", error.what());
+    }
+    const auto executor = without_tag(co_await asio::this_coro::executor);
+    asio::co_spawn(executor, loop(mailbox_), asio::detached);
+}
+
+Task<> Discovery::subscribe() {
+    for (const auto& verb : verbs) {
+        const auto inlet = mailbox_->add_inlet(request_limits, const_cast<Verb*>(&verb));
+        const auto of_all = "$SRV." + std::string{verb.name};
+        const auto of_name = of_all + "." + name_;
+        const std::vector<std::string> subjects{of_all, of_name, of_name + "." + id_};
+        for (const auto& subject : subjects) {
+            auto subscription = co_await service_.transport->subscribe(subject, inlet);
+            subscriptions_.push_back(std::move(subscription));
+        }
+    }
+}
+
+void Discovery::close() noexcept {
+    subscriptions_.clear();
+    if (mailbox_)
+        mailbox_->discard();
+}
+
+// Touches nothing but the mailbox when that was closed: the service may be gone.
+Task<> Discovery::loop(std::shared_ptr<fluxmq::Mailbox> mailbox) {
+    while (co_await mailbox->wait()) {
+        if (const auto* delivery = mailbox->pop_message(); delivery && !delivery->message.reply().empty())
+            answer(delivery->message, *static_cast<const Verb*>(delivery->user));
+        co_await asio::post(asio::use_awaitable); // nodes have their turn between two answers
+    }
+}
+
+void Discovery::answer(const Message& request, const Verb& verb) {
+    try {
+        service_.transport->publish(request.reply(), fitting((this->*verb.answer)()));
+    } catch (const std::exception& error) {
+        service_.logger->warn("a request on '{}' was not answered: {}", request.topic(), error.what());
+    }
+}
+
+// A broker has a limit, and the protocol does not split answers: the endpoints beyond it are left out.
+std::string Discovery::fitting(json::object answer) {
+    auto text = serialized(answer);
+    const auto limit = service_.transport->max_payload();
+    if (text.size() <= limit)
+        return text;
+    auto& endpoints = answer.at("endpoints").as_array();
+    const auto count = endpoints.size();
+    while (text.size() > limit && !endpoints.empty()) {
+        endpoints.resize(endpoints.size() * limit / text.size());
+        text = serialized(answer);
+    }
+    if (!std::exchange(told_too_large_, true))
+        service_.logger->warn(
+            "tools see only {} of the {} inputs of the service: an answer for all is longer than "
+            "the broker's limit of {} bytes",
+            endpoints.size(), count, limit);
+    return text;
+}
+
+// --- Answers -------------------------------------------------------------------------------------------------
+
+json::object Discovery::response(std::string_view kind) const {
+    return {{"type", "io.nats.micro.v1." + std::string{kind} + "_response"},
+            {"name", name_},
+            {"id", id_},
+            {"version", service_.options.version},
+            {"metadata", {{"service", service_.id}}}};
+}
+
+json::object Discovery::ping() const { return response("ping"); }
+
+json::object Discovery::info() const {
+    json::array endpoints;
+    for (const auto* node : nodes())
+        for (const auto* input : node->all_inputs())
+            for (const auto& topic : node->topics_of(*input)) {
+                auto described = endpoint(*node, *input, topic);
+                described["metadata"] = {{"node", node->id}, {"input", input->alias()}, {"type", node->type}};
+                endpoints.push_back(std::move(described));
+            }
+    auto answer = response("info");
+    answer["description"] = service_.options.description;
+    answer["endpoints"] = std::move(endpoints);
+    return answer;
+}
+
+json::object Discovery::stats() const {
+    json::array endpoints;
+    for (const auto* node : nodes())
+        add_statistics(*node, endpoints);
+    auto answer = response("stats");
+    answer["started"] = started_;
+    answer["endpoints"] = std::move(endpoints);
+    return answer;
+}
+
+// Good until the next co_await: nodes go on this event loop only.
+std::vector<const NodeRuntime*> Discovery::nodes() const {
+    std::vector<const NodeRuntime*> all;
+    for (const auto& node_id : service_.node_ids())
+        all.push_back(&service_.find(node_id));
+    return all;
+}
+
+} // namespace fluxlib
