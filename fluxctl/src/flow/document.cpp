@@ -22,13 +22,27 @@ Place place_of(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}
 // Makes the tree; throws a Problem where a bound is passed.
 class Builder final : public YAML::EventHandler {
 public:
+    explicit Builder(std::string_view text) : text_{text} {}
+
     std::shared_ptr<const Element> root;
     std::vector<Problem> problems;
 
+    // Where the parser is, as far as it has come.
+    std::string field() const {
+        std::string field;
+        for (const auto& [element, anchor, key] : open_)
+            if (element->kind == Kind::list)
+                field += '[' + std::to_string(element->items.size()) + ']';
+            else if (key)
+                field += (field.empty() ? "" : ".") + key->text;
+        return field;
+    }
+    Place innermost() const { return open_.empty() ? Place{1, 1} : open_.back().element->place; }
+
     void OnDocumentStart(const YAML::Mark& mark) override {
         if (++documents_ > 1)
-            throw Problem{place_of(mark), "", "a second document begins",
-                          "a file has one flow: remove the '---'"};
+            throw Problem{place_of(mark), "", "what begins here is not part of what stands before it",
+                          "check the indentation, and remove '---' lines: a file has one flow"};
     }
     void OnDocumentEnd() override {}
 
@@ -38,6 +52,7 @@ public:
                   const std::string& value) override {
         if (tag != "!" && tag != "tag:yaml.org,2002:str")
             check_tag(mark, tag);
+        check_quotes(mark);
         leaf(mark, Kind::scalar, anchor, value, tag == "?" || tag.empty());
     }
 
@@ -47,6 +62,8 @@ public:
             throw Problem{place_of(mark), "", "the alias stands inside of what it refers to",
                           "write out what is meant"};
         count(mark, found->second->size);
+        if (open_.size() + found->second->depth > max_depth)
+            too_deep(place_of(mark));
         add(found->second);
     }
 
@@ -75,6 +92,22 @@ private:
                 {place_of(mark), "", "the tag '" + tag + "' means nothing here", "leave it out"});
     }
 
+    // yaml-cpp takes the end of the file for the closing quote.
+    void check_quotes(const YAML::Mark& mark) {
+        const auto begin = static_cast<std::size_t>(mark.pos);
+        if (begin >= text_.size() || (text_[begin] != '"' && text_[begin] != '\''))
+            return;
+        const char quote = text_[begin];
+        for (auto i = begin + 1; i < text_.size(); ++i) {
+            const bool escape = quote == '"' ? text_[i] == '\\' : text_.substr(i, 2) == "''";
+            if (escape)
+                ++i;
+            else if (text_[i] == quote)
+                return;
+        }
+        throw Problem{place_of(mark), field(), "a quote is not closed", "add the closing quote"};
+    }
+
     void count(const YAML::Mark& mark, std::size_t more) {
         elements_ += more;
         if (elements_ > max_elements)
@@ -98,7 +131,7 @@ private:
     void begin(const YAML::Mark& mark, const std::string& tag, Kind kind, YAML::anchor_t anchor) {
         check_tag(mark, tag);
         count(mark, 1);
-        if (open_.size() >= static_cast<std::size_t>(max_depth))
+        if (open_.size() >= max_depth)
             too_deep(place_of(mark));
         auto element = std::make_shared<Element>();
         element->kind = kind;
@@ -126,8 +159,6 @@ private:
         auto& [parent, anchor, key] = open_.back();
         parent->size += element->size;
         parent->depth = std::max(parent->depth, element->depth + 1);
-        if (parent->depth > max_depth) // aliases of aliases
-            too_deep(parent->place);
         if (parent->kind == Kind::list) {
             parent->items.push_back(element);
         } else if (!key) {
@@ -143,6 +174,7 @@ private:
                       "flatten it"};
     }
 
+    std::string_view text_;
     int documents_ = 0;
     std::size_t elements_ = 0;
     std::vector<Open> open_;
@@ -212,17 +244,19 @@ struct Words {
 };
 
 constexpr std::array words{
-    Words{"end of map not found", "the line does not fit into the map around it",
-          "indent it like its neighbours, and write `key: value`"},
+    Words{"end of map not found", "the line does not fit into what stands around it",
+          "indent it like its neighbours, and begin it as they do: `key: value`, or '- ' in a list"},
     Words{"end of sequence not found", "the line does not fit into the list around it",
-          "begin it with '- ', indented like its neighbours"},
-    Words{"end of map flow not found", "a '{' is not closed", "add the '}'"},
-    Words{"end of sequence flow not found", "a '[' is not closed", "add the ']'"},
+          "indent it like its neighbours, and begin it with '- '"},
+    Words{"end of map flow not found", "a '{' is not closed, or a ',' is missing in it",
+          "add the '}' or the ','"},
+    Words{"end of sequence flow not found", "a '[' is not closed, or a ',' is missing in it",
+          "add the ']' or the ',', and put an edge with brackets into quotes"},
     Words{"illegal map value", "there is a ':' where no value may follow",
           "put a text with ': ' in it into quotes, and check the indentation"},
     Words{"illegal map key", "a key may not stand here", "check the indentation"},
     Words{"illegal block entry", "a '- ' may not stand here", "put the list on lines of its own"},
-    Words{"illegal flow end", "there is a ']' or '}' that nothing opens", "remove it, or add what opens it"},
+    Words{"illegal flow end", "there is a ']' or '}' that does not close what is open", "remove it, or close what is open"},
     Words{"illegal EOF in scalar", "a quote is not closed", "add the closing quote"},
     Words{"illegal document indicator in scalar", "a quote is not closed", "add the closing quote"},
     Words{"unknown token", "a text may not begin with this character", "put the text into quotes"},
@@ -234,13 +268,16 @@ constexpr std::array words{
           "put a text that begins with '&' into quotes"},
 };
 
-Problem problem_of(const YAML::ParserException& error) {
-    Problem problem{place_of(error.mark), "", "this is no YAML: " + error.msg, ""};
+Problem problem_of(const YAML::ParserException& error, const Builder& builder) {
+    Problem problem{place_of(error.mark), builder.field(), "this is no YAML: " + error.msg, ""};
     for (const auto& known : words)
         if (error.msg.starts_with(known.theirs)) {
             problem.what = known.what;
             problem.suggestion = known.suggestion;
         }
+    // Found at the end of the file, where nobody would look.
+    if (error.msg.ends_with("flow not found"))
+        problem.place = builder.innermost();
     if (error.msg.starts_with("unknown escape character"))
         problem.suggestion = "use single quotes, where a backslash means itself";
     return problem;
@@ -316,9 +353,9 @@ std::string_view Element::kind_name() const {
 Document read_yaml(std::string_view text) {
     if (auto problem = text_problem(text))
         return {nullptr, {std::move(*problem)}};
-    Builder builder;
+    Builder builder{text};
     try {
-        std::istringstream stream{std::string{text}};
+        std::istringstream stream{std::string{text} + '\n'};
         YAML::Parser parser{stream};
         while (parser.HandleNextDocument(builder)) {
         }
@@ -330,7 +367,7 @@ Document read_yaml(std::string_view text) {
         auto& problems = builder.problems;
         problems.insert(problems.end(), tabs.begin(), tabs.end());
         if (tabs.empty())
-            problems.push_back(problem_of(error));
+            problems.push_back(problem_of(error, builder));
         return {nullptr, std::move(problems)};
     }
     return {std::move(builder.root), std::move(builder.problems)};
@@ -362,7 +399,7 @@ std::optional<boost::json::value> core_value(std::string_view text) {
     const bool infinite = rest == ".inf" || rest == ".Inf" || rest == ".INF";
     if (infinite || text == ".nan" || text == ".NaN" || text == ".NAN")
         return {};
-    return boost::json::value{text};
+    return boost::json::value(text); // braces would make a list
 }
 
 } // namespace fluxctl::flow

@@ -27,7 +27,7 @@ struct Element {
     std::vector<std::shared_ptr<const Element>> items;
     std::vector<Entry> entries;
     std::size_t size = 1; ///< with all that is in it
-    int depth = 1;        ///< with all that is in it
+    std::size_t depth = 1; ///< with all that is in it
 
     /// "a list", say.
     std::string_view kind_name() const;
@@ -51,7 +51,7 @@ inline constexpr std::size_t max_size = std::size_t{1} << 20;
 /// The most values, those of each alias counted again.
 inline constexpr std::size_t max_elements = 20'000;
 /// The deepest nesting.
-inline constexpr int max_depth = 64;
+inline constexpr std::size_t max_depth = 64;
 
 /// Reads YAML within these bounds.
 Document read_yaml(std::string_view text);

@@ -419,7 +419,7 @@ private:
         case Kind::null: return nullptr;
         case Kind::scalar: {
             if (!at.value->plain)
-                return boost::json::value{at.value->text};
+                return boost::json::value(at.value->text);
             auto value = core_value(at.value->text);
             if (!value)
                 report(at.place, at.field, "JSON has no such number as " + shown(at.value->text),
