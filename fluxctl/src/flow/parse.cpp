@@ -143,7 +143,7 @@ private:
         for (const auto& entry : at.value->entries) {
             if (entry.key->kind != Kind::scalar) {
                 report(entry.place(), at.field, "a key is " + std::string{entry.key->kind_name()},
-                       "a key is a text");
+                       "a key is a text: put it into quotes");
                 continue;
             }
             const auto& name = entry.key->text;
