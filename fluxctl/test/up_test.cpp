@@ -10,7 +10,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
@@ -243,7 +245,7 @@ TEST_F(FluxctlUp, an_edited_file_changes_what_differs_and_a_mistake_changes_noth
         co_await program->line_with("two/b started");
         write("services: {one: {nodes: {a: {typ: worker}}}}");
         const auto problem = co_await program->line_with("did you mean");
-        EXPECT_EQ(problem, path + ":1:29: services.one.nodes.a.typ: unknown key 'typ'; did you mean 'type'?");
+        EXPECT_EQ(problem, path + ":1:30: services.one.nodes.a.typ: unknown key 'typ'; did you mean 'type'?");
         co_await program->line_with("flow plant unchanged");
         EXPECT_EQ(one->node("a").lifecycle(), fluxlib::NodeState::started);
         write(std::string{two_services} + "# a comment is no change\n");
