@@ -146,6 +146,8 @@ TEST(FlowFile, nothing_hangs_or_crashes_however_large) {
     texts.push_back(edges);
     texts.push_back("services: {s: {nodes: {n: {type: t}}}}\nedges:\n- 'n.o -> [" +
                     repeated("n.i,", 900'000) + "n.i]'");
+    texts.push_back("services: {s: {nodes: {n: {type: t, settings: {a: &a '" + repeated("x", 900'000) +
+                    "', b: [" + repeated("*a,", 50'000) + "]}}}}}");
     for (const auto& text : texts)
         static_cast<void>(parse(text));
     EXPECT_THAT(all_of(parse(texts.front()).problems), HasSubstr("more than 1 MiB"));

@@ -94,6 +94,15 @@ TEST_F(FlowManager, shows_statuses_and_errors_of_the_flow_and_nothing_else) {
     EXPECT_THAT(manager.handle("service.three.get_config", "three").send, IsEmpty());
 }
 
+TEST_F(FlowManager, knows_who_has_not_said_anything) {
+    manager.begin();
+    EXPECT_THAT(manager.silent(), ElementsAre("one", "two"));
+    status("one", "READY");
+    EXPECT_THAT(manager.silent(), ElementsAre("two"));
+    manager.handle("service.two.get_config", "two");
+    EXPECT_THAT(manager.silent(), IsEmpty());
+}
+
 TEST_F(FlowManager, a_change_reaches_only_the_services_that_differ) {
     run();
     const auto same = manager.change(flow_of(two_services));

@@ -221,6 +221,7 @@ TEST_F(FluxctlUp, a_service_that_comes_later_or_again_gets_its_nodes) {
     run([&]() -> Task<> {
         const auto program = up();
         co_await program->line_with("flow plant up");
+        co_await program->line_with("flow plant waits for: one, two");
         for (int i = 0; i < 2; ++i) {
             auto one = service("one");
             co_await one->run();

@@ -28,6 +28,7 @@ using namespace std::chrono_literals;
 using flow::Manager;
 
 constexpr auto poll_interval = 200ms;
+constexpr auto silence_patience = 3s;
 constexpr auto stop_patience = 5s;
 
 // Now, by the wall clock, to the millisecond.
@@ -63,6 +64,7 @@ public:
         send(manager_.begin());
         restart_ticks();
         look_later();
+        silence_ = at(clock_->now() + silence_patience, &Up::name_the_silent);
         while (!manager_.stopped()) {
             co_await mailbox_->wait();
             if (const auto control = mailbox_->pop_control()) {
@@ -110,6 +112,12 @@ private:
                 std::cerr << "fluxctl: " << error.what() << '\n';
             }
         }
+    }
+
+    fluxlib::Task<> name_the_silent() {
+        if (const auto silent = manager_.silent(); !silent.empty() && !stopping_)
+            say("waits for", silent);
+        co_return;
     }
 
     // --- Clock and file -------------------------------------------------------------------------------
@@ -190,6 +198,7 @@ private:
         }
         ticks_.cancel();
         looks_.cancel();
+        silence_.cancel();
         deadline_ = at(clock_->now() + stop_patience, &Up::stop_at_once);
         send(manager_.stop());
     }
@@ -253,6 +262,7 @@ private:
     std::optional<boost::asio::signal_set> signals_;
     fluxmq::Timer ticks_;
     fluxmq::Timer looks_;
+    fluxmq::Timer silence_;
     fluxmq::Timer deadline_;
     fluxmq::Clock::time_point next_tick_;
     bool stopping_ = false;

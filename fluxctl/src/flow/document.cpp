@@ -61,7 +61,7 @@ public:
         if (found == anchors_.end())
             throw Problem{place_of(mark), "", "the alias stands inside of what it refers to",
                           "write out what is meant"};
-        count(mark, found->second->size);
+        count(mark, found->second->size, found->second->bytes);
         if (open_.size() + found->second->depth > max_depth)
             too_deep(place_of(mark));
         add(found->second);
@@ -108,21 +108,24 @@ private:
         throw Problem{place_of(mark), field(), "a quote is not closed", "add the closing quote"};
     }
 
-    void count(const YAML::Mark& mark, std::size_t more) {
+    void count(const YAML::Mark& mark, std::size_t more, std::size_t bytes) {
         elements_ += more;
-        if (elements_ > max_elements)
+        bytes_ += bytes;
+        if (elements_ > max_elements || bytes_ > max_text)
             throw Problem{place_of(mark), "",
-                          "the file has more than " + std::to_string(max_elements) +
-                              " values, those of aliases counted each time",
+                          "with its aliases written out, the file has more than " +
+                              (elements_ > max_elements ? std::to_string(max_elements) + " values"
+                                                        : std::to_string(max_text >> 20) + " MiB of text"),
                           "split it"};
     }
 
     void leaf(const YAML::Mark& mark, Kind kind, YAML::anchor_t anchor, std::string text = {},
               bool plain = false) {
-        count(mark, 1);
+        count(mark, 1, text.size());
         const auto element = std::make_shared<Element>();
         element->kind = kind;
         element->place = place_of(mark);
+        element->bytes = text.size();
         element->text = std::move(text);
         element->plain = plain;
         finish(element, anchor);
@@ -130,7 +133,7 @@ private:
 
     void begin(const YAML::Mark& mark, const std::string& tag, Kind kind, YAML::anchor_t anchor) {
         check_tag(mark, tag);
-        count(mark, 1);
+        count(mark, 1, 0);
         if (open_.size() >= max_depth)
             too_deep(place_of(mark));
         auto element = std::make_shared<Element>();
@@ -158,6 +161,7 @@ private:
         }
         auto& [parent, anchor, key] = open_.back();
         parent->size += element->size;
+        parent->bytes += element->bytes;
         parent->depth = std::max(parent->depth, element->depth + 1);
         if (parent->kind == Kind::list) {
             parent->items.push_back(element);
@@ -177,6 +181,7 @@ private:
     std::string_view text_;
     int documents_ = 0;
     std::size_t elements_ = 0;
+    std::size_t bytes_ = 0;
     std::vector<Open> open_;
     std::map<YAML::anchor_t, std::shared_ptr<const Element>> anchors_;
 };

@@ -26,6 +26,7 @@ struct Element {
     bool plain = false; ///< the scalar has no quotes: it may be a number
     std::vector<std::shared_ptr<const Element>> items;
     std::vector<Entry> entries;
+    std::size_t bytes = 0; ///< of text, with all that is in it
     std::size_t size = 1;  ///< with all that is in it
     std::size_t depth = 1; ///< with all that is in it
 
@@ -50,6 +51,8 @@ struct Document {
 inline constexpr std::size_t max_size = std::size_t{1} << 20;
 /// The most values, those of each alias counted again.
 inline constexpr std::size_t max_elements = 20'000;
+/// The most text, that of each alias counted again, in bytes.
+inline constexpr std::size_t max_text = std::size_t{4} << 20;
 /// The deepest nesting.
 inline constexpr std::size_t max_depth = 64;
 

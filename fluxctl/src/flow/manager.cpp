@@ -51,6 +51,7 @@ Manager::Reaction Manager::handle(std::string_view topic, std::string_view text)
     if (found == sources_.end())
         return {};
     const auto& [kind, service, node] = found->second;
+    lives_[service].heard_of = true;
     switch (kind) {
     case Kind::status:
         return {Event{.service = service, .status = std::string{text}}, on_status(service, text)};
@@ -81,6 +82,14 @@ std::vector<Manager::Outgoing> Manager::on_status(const std::string& id, std::st
         return {};
     life.runs = !find(id)->nodes.empty();
     return {{topic_.start(id), "*"}};
+}
+
+std::vector<std::string> Manager::silent() const {
+    std::vector<std::string> silent;
+    for (const auto& service : flow_.services)
+        if (const auto life = lives_.find(service.id); life == lives_.end() || !life->second.heard_of)
+            silent.push_back(service.id);
+    return silent;
 }
 
 Manager::Change Manager::change(Flow flow) {

@@ -58,6 +58,9 @@ public:
     /// Something arrived on one of the topics.
     Reaction handle(std::string_view topic, std::string_view text);
 
+    /// Services that have not said anything so far.
+    std::vector<std::string> silent() const;
+
     /// Another flow takes the place of this one: only services that differ hear of it. Those that are gone lose their
     /// nodes.
     Change change(Flow flow);
@@ -83,6 +86,7 @@ private:
 
     // What is known of a service.
     struct Life {
+        bool heard_of = false;
         bool starts_when_ready = false;
         bool runs = false;
     };
