@@ -10,7 +10,7 @@
 #include <charconv>
 #include <initializer_list>
 #include <map>
-#include <set>
+#include <tuple>
 
 namespace fluxctl::flow {
 
@@ -610,8 +610,9 @@ Parsed parse(std::string_view yaml) {
         reader.read(*document.root);
     else if (parsed.problems.empty())
         reader.report({1, 1}, "", "the file is empty", "a flow has services with nodes; see docs/flow.md");
-    std::stable_sort(parsed.problems.begin(), parsed.problems.end(), [](const Problem& a, const Problem& b) {
-        return std::pair{a.place.line, a.place.column} < std::pair{b.place.line, b.place.column};
+    std::sort(parsed.problems.begin(), parsed.problems.end(), [](const Problem& a, const Problem& b) {
+        return std::tie(a.place.line, a.place.column, a.field, a.what) <
+               std::tie(b.place.line, b.place.column, b.field, b.what);
     });
     for (auto& problem : parsed.problems)
         for (auto* text : {&problem.field, &problem.what, &problem.suggestion})
