@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// What the development manager says, and when; the I/O is in up_test.cpp.
+#include "flow/manager.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+namespace fluxctl::flow {
+
+static void PrintTo(const Manager::Outgoing& message, std::ostream* out) {
+    *out << message.topic << " '" << message.payload << "'";
+}
+
+namespace {
+
+using Outgoing = Manager::Outgoing;
+using Event = Manager::Event;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+Flow flow_of(const std::string& yaml) {
+    auto parsed = parse(yaml);
+    EXPECT_THAT(parsed.problems, IsEmpty());
+    return parsed.flow;
+}
+
+constexpr auto two_services = "services:\n"
+                              "  one: {nodes: {a: {type: t}}}\n"
+                              "  two: {nodes: {b: {type: t}}}\n";
+
+Outgoing config(const std::string& service, const std::string& node, const std::string& settings = "{}") {
+    return {"service." + service + ".set_config",
+            "[{\"id\":\"" + node + "\",\"name\":\"\",\"type\":\"t\",\"settings\":" + settings +
+                ",\"inputs\":[],\"outputs\":[]}]"};
+}
+
+Outgoing start(const std::string& service) { return {"service." + service + ".start", "*"}; }
+Outgoing stop(const std::string& service) { return {"service." + service + ".stop", "*"}; }
+
+class FlowManager : public ::testing::Test {
+protected:
+    Manager manager{flow_of(two_services)};
+
+    std::vector<Outgoing> status(const std::string& service, const std::string& text) {
+        return manager.handle("service." + service + ".status", text).send;
+    }
+
+    // Up and running.
+    void run() {
+        manager.begin();
+        for (const auto* service : {"one", "two"}) {
+            status(service, "READY");
+            status(service, "ACTIVE");
+        }
+    }
+};
+
+TEST_F(FlowManager, listens_to_what_its_services_and_nodes_announce) {
+    EXPECT_THAT(manager.topics(),
+                ElementsAre("node.a.status", "node.b.status", "service.one.error", "service.one.get_config",
+                            "service.one.status", "service.two.error", "service.two.get_config",
+                            "service.two.status"));
+}
+
+TEST_F(FlowManager, sends_every_config_at_once) {
+    EXPECT_THAT(manager.begin(), ElementsAre(config("one", "a"), config("two", "b")));
+}
+
+TEST_F(FlowManager, sends_the_config_to_who_asks_and_who_is_connected) {
+    EXPECT_THAT(manager.handle("service.two.get_config", "two").send, ElementsAre(config("two", "b")));
+    EXPECT_THAT(status("one", "CONNECTED"), ElementsAre(config("one", "a")));
+    EXPECT_THAT(status("one", "STARTING"), IsEmpty());
+}
+
+TEST_F(FlowManager, starts_all_nodes_once_after_each_config) {
+    manager.begin();
+    EXPECT_THAT(status("one", "READY"), ElementsAre(start("one")));
+    EXPECT_THAT(status("one", "READY"), IsEmpty()); // a Go service says it after a start, too
+    status("one", "CONNECTED");                     // it was started again
+    EXPECT_THAT(status("one", "READY"), ElementsAre(start("one")));
+}
+
+TEST_F(FlowManager, shows_statuses_and_errors_of_the_flow_and_nothing_else) {
+    EXPECT_EQ(manager.handle("service.one.status", "READY").event,
+              (Event{.service = "one", .status = "READY"}));
+    EXPECT_EQ(manager.handle("node.b.status", "started").event,
+              (Event{.service = "two", .node = "b", .status = "started"}));
+    EXPECT_EQ(manager.handle("service.two.error", "no such device").event,
+              (Event{.service = "two", .error = "no such device"}));
+    EXPECT_EQ(manager.handle("service.one.get_config", "one").event, std::nullopt);
+    EXPECT_EQ(manager.handle("service.three.status", "READY").event, std::nullopt);
+    EXPECT_THAT(manager.handle("service.three.get_config", "three").send, IsEmpty());
+}
+
+TEST_F(FlowManager, knows_who_has_not_said_anything) {
+    manager.begin();
+    EXPECT_THAT(manager.silent(), ElementsAre("one", "two"));
+    status("one", "READY");
+    EXPECT_THAT(manager.silent(), ElementsAre("two"));
+    manager.handle("service.two.get_config", "two");
+    EXPECT_THAT(manager.silent(), IsEmpty());
+}
+
+TEST_F(FlowManager, a_change_reaches_only_the_services_that_differ) {
+    run();
+    const auto same = manager.change(flow_of(two_services));
+    EXPECT_THAT(same.services, IsEmpty());
+    EXPECT_THAT(same.send, IsEmpty());
+    const auto change = manager.change(flow_of("services:\n"
+                                               "  one: {nodes: {a: {type: t}}}\n"
+                                               "  two: {nodes: {b: {type: t, settings: {x: 1}}}}\n"
+                                               "  three: {nodes: {c: {type: t}}}\n"));
+    EXPECT_THAT(change.services, ElementsAre("two", "three"));
+    EXPECT_THAT(change.send, ElementsAre(config("two", "b", "{\"x\":1}"), config("three", "c")));
+    EXPECT_THAT(status("three", "READY"), ElementsAre(start("three")));
+    EXPECT_THAT(manager.topics(), ::testing::Contains("node.c.status"));
+}
+
+TEST_F(FlowManager, a_service_that_is_gone_loses_its_nodes) {
+    run();
+    const auto change = manager.change(flow_of("services: {two: {nodes: {b: {type: t}}}}"));
+    EXPECT_THAT(change.services, ElementsAre("one"));
+    EXPECT_THAT(change.send, ElementsAre(stop("one"), Outgoing{"service.one.set_config", "[]"}));
+    EXPECT_THAT(manager.topics(), ::testing::Not(::testing::Contains("service.one.status")));
+}
+
+TEST_F(FlowManager, services_stop_in_turn_the_last_one_first) {
+    run();
+    EXPECT_THAT(manager.stop(), ElementsAre(stop("two")));
+    EXPECT_THAT(status("one", "PAUSED"), IsEmpty());
+    EXPECT_FALSE(manager.stopped());
+    EXPECT_THAT(status("two", "READY"), IsEmpty());
+    EXPECT_THAT(status("two", "PAUSED"), ElementsAre(stop("one")));
+    EXPECT_TRUE(manager.stopped()); // one has paused already
+}
+
+TEST_F(FlowManager, who_does_not_run_is_not_waited_for) {
+    manager.begin();
+    status("one", "READY"); // and it is started
+    EXPECT_THAT(manager.stop(), ElementsAre(stop("two"), stop("one")));
+    EXPECT_FALSE(manager.stopped());
+    status("one", "STOPPED");
+    EXPECT_TRUE(manager.stopped());
+}
+
+TEST_F(FlowManager, when_patience_ends_the_rest_is_told) {
+    run();
+    manager.stop();
+    EXPECT_THAT(manager.stop_at_once(), ElementsAre(stop("one")));
+    EXPECT_TRUE(manager.stopped());
+}
+
+TEST_F(FlowManager, nobody_gets_a_config_any_more_during_the_stop) {
+    run();
+    manager.stop();
+    EXPECT_THAT(manager.handle("service.one.get_config", "one").send, IsEmpty());
+    EXPECT_THAT(status("one", "CONNECTED"), IsEmpty());
+}
+
+} // namespace
+} // namespace fluxctl::flow

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT
+// `fluxctl up` as a process on a real server, and services with nodes in this one.
+#include <fluxlib/service.hpp>
+#include <fluxlib/testing/fake_manager.hpp>
+#include <fluxmq/nats.hpp>
+#include <fluxmq/testing/nats_server.hpp>
+
+#include "program.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+namespace fluxctl::test {
+namespace {
+
+using fluxlib::Task;
+using ::testing::HasSubstr;
+
+namespace asio = boost::asio;
+
+class Worker : public fluxlib::Node {
+public:
+    using Node::Node;
+
+protected:
+    Task<> on_start() override {
+        if (settings().contains("fail"))
+            throw std::runtime_error{"it was told\nto fail"};
+        co_return;
+    }
+    Task<> on_tick(const fluxlib::Tick&) override {
+        service().publish("ticked." + id(), "");
+        co_return;
+    }
+    Task<> on_input(fluxlib::Message message) override {
+        service().publish("got." + id(), message.text());
+        co_return;
+    }
+};
+
+// A `fluxctl` that runs, and what it prints.
+class Program {
+public:
+    Program(asio::io_context& loop, std::vector<std::string> arguments) : output_{loop} {
+        int ends[2];
+        if (pipe(ends) != 0)
+            throw std::runtime_error{"no pipe"};
+        process_ = fork();
+        if (process_ == 0) {
+            dup2(ends[1], STDOUT_FILENO);
+            dup2(ends[1], STDERR_FILENO);
+            close(ends[0]);
+            close(ends[1]);
+            std::vector<char*> words;
+            for (auto& argument : arguments)
+                words.push_back(argument.data());
+            words.push_back(nullptr);
+            execv(FLUXCTL, words.data());
+            _exit(127);
+        }
+        close(ends[1]);
+        output_.assign(ends[0]);
+    }
+    ~Program() {
+        if (process_ > 0) {
+            kill(SIGKILL);
+            wait();
+        }
+    }
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+    void kill(int signal) const { ::kill(process_, signal); }
+
+    // Reads on until a line has `part`; the end of the output fails the test.
+    Task<std::string> line_with(std::string part) {
+        for (;;) {
+            boost::system::error_code error;
+            const auto length = co_await asio::async_read_until(
+                output_, asio::dynamic_buffer(read_), '\n', asio::redirect_error(asio::use_awaitable, error));
+            if (error) {
+                ADD_FAILURE() << "no line with '" << part << "' in\n" << seen_ << read_;
+                co_return "";
+            }
+            const auto line = read_.substr(0, length - 1);
+            read_.erase(0, length);
+            seen_ += line + '\n';
+            if (line.find(part) != std::string::npos)
+                co_return line;
+        }
+    }
+
+    // Reads to the end; the exit code.
+    Task<int> end() {
+        boost::system::error_code error;
+        co_await asio::async_read(output_, asio::dynamic_buffer(read_),
+                                  asio::redirect_error(asio::use_awaitable, error));
+        seen_ += read_;
+        co_return wait();
+    }
+
+    // All lines that were read.
+    const std::string& seen() const noexcept { return seen_; }
+
+private:
+    int wait() {
+        int status = 0;
+        waitpid(std::exchange(process_, -1), &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+
+    asio::posix::stream_descriptor output_;
+    pid_t process_ = -1;
+    std::string read_;
+    std::string seen_;
+};
+
+class FluxctlUp : public ::testing::Test {
+protected:
+    fluxmq::testing::NatsServer server;
+    asio::io_context loop{1};
+    std::filesystem::path folder =
+        std::filesystem::temp_directory_path() / ("fluxctl_up_" + std::to_string(server.port()));
+    std::string path = folder / "flow.yaml";
+
+    FluxctlUp() { std::filesystem::create_directory(folder); }
+    ~FluxctlUp() override { std::filesystem::remove_all(folder); }
+
+    void run(Task<> body) {
+        std::exception_ptr failure;
+        asio::co_spawn(loop, std::move(body), [&](std::exception_ptr thrown) {
+            failure = thrown;
+            loop.stop();
+        });
+        loop.run_for(std::chrono::seconds{60});
+        if (failure)
+            std::rethrow_exception(failure);
+        EXPECT_TRUE(loop.stopped());
+    }
+
+    void write(const std::string& text) const { std::ofstream{path} << text; }
+
+    std::unique_ptr<Program> up(std::vector<std::string> more = {}) {
+        std::vector<std::string> words{"fluxctl", "--server", server.url(), "up", path};
+        words.insert(words.end(), more.begin(), more.end());
+        return std::make_unique<Program>(loop, std::move(words));
+    }
+
+    std::shared_ptr<fluxmq::Transport> transport() const {
+        fluxmq::NatsOptions options;
+        options.servers = {server.url()};
+        return std::make_shared<fluxmq::Nats>(options);
+    }
+
+    // One that builds its nodes from configs.
+    std::unique_ptr<fluxlib::Service> service(const std::string& id) const {
+        fluxlib::ServiceOptions options;
+        options.handle_signals = false;
+        auto made = std::make_unique<fluxlib::Service>(id, options);
+        made->attach(transport());
+        made->register_node<Worker>("worker");
+        return made;
+    }
+
+    static Task<> end(std::unique_ptr<fluxlib::Service>& service) {
+        service->shutdown();
+        co_await service->wait();
+        service.reset();
+    }
+};
+
+constexpr auto two_services = "name: plant\n"
+                              "services:\n"
+                              "  one: {nodes: {a: {type: worker, timer: 1ms}}}\n"
+                              "  two: {nodes: {b: {type: worker}}}\n"
+                              "edges: [a.out -> b.in]\n";
+
+TEST_F(FluxctlUp, services_that_run_already_get_their_nodes_and_stop_in_reverse_order) {
+    write(two_services);
+    run([&]() -> Task<> {
+        auto one = service("one");
+        auto two = service("two");
+        co_await one->run();
+        co_await two->run();
+        const auto program = up();
+        co_await program->line_with("two/b started");
+        EXPECT_THAT(program->seen(), HasSubstr("flow plant up"));
+        auto queue = co_await one->subscribe("got.b");
+        one->publish("plant.a.out", "over the edge");
+        const auto got = co_await queue->get();
+        EXPECT_EQ(got.text(), "over the edge");
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        const auto& seen = program->seen();
+        EXPECT_THAT(seen, HasSubstr("two/b stopped"));
+        EXPECT_LT(seen.find("two PAUSED"), seen.find("one PAUSED")) << seen;
+        EXPECT_THAT(seen, HasSubstr("flow plant down"));
+        EXPECT_EQ(one->node("a").lifecycle(), fluxlib::NodeState::stopped);
+        co_await end(one);
+        co_await end(two);
+    }());
+}
+
+TEST_F(FluxctlUp, a_service_that_comes_later_or_again_gets_its_nodes) {
+    write(two_services);
+    run([&]() -> Task<> {
+        const auto program = up();
+        co_await program->line_with("flow plant up");
+        co_await program->line_with("flow plant waits for: one, two");
+        for (int i = 0; i < 2; ++i) {
+            auto one = service("one");
+            co_await one->run();
+            co_await program->line_with("one/a started");
+            co_await end(one);
+            co_await program->line_with("one STOPPED");
+        }
+        program->kill(SIGTERM);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+    }());
+}
+
+TEST_F(FluxctlUp, an_edited_file_changes_what_differs_and_a_mistake_changes_nothing) {
+    write(two_services);
+    run([&]() -> Task<> {
+        auto one = service("one");
+        auto two = service("two");
+        co_await one->run();
+        co_await two->run();
+        const auto program = up();
+        co_await program->line_with("two/b started");
+        write("services: {one: {nodes: {a: {typ: worker}}}}");
+        const auto problem = co_await program->line_with("did you mean");
+        EXPECT_EQ(problem, path + ":1:30: services.one.nodes.a.typ: unknown key 'typ'; did you mean 'type'?");
+        co_await program->line_with("flow plant unchanged");
+        EXPECT_EQ(one->node("a").lifecycle(), fluxlib::NodeState::started);
+        write(std::string{two_services} + "# a comment is no change\n");
+        co_await program->line_with("flow plant changed");
+        EXPECT_THAT(program->seen(), ::testing::EndsWith("flow plant changed\n"));
+        write("name: plant\n"
+              "services:\n"
+              "  one: {nodes: {a: {type: worker, timer: 1ms}}}\n"
+              "  two: {nodes: {b: {type: worker, settings: {x: 1}}, c: {type: worker}}}\n"
+              "edges: [a.out -> b.in]\n");
+        co_await program->line_with("flow plant changed: two");
+        co_await program->line_with("two/c started");
+        EXPECT_EQ(two->node("b").settings().at("x").as_int64(), 1);
+        write("name: plant\nservices: {one: {nodes: {a: {type: worker, timer: 1ms}}}}\nedges: [a.out -> "
+              "a.in]\n");
+        co_await program->line_with("one/a started"); // with another input it is made anew
+        EXPECT_THAT(program->seen(), HasSubstr("flow plant changed: two, one"));
+        std::filesystem::remove(path);
+        co_await program->line_with("cannot be read");
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        EXPECT_TRUE(two->node_ids().empty());
+        co_await end(one);
+        co_await end(two);
+    }());
+}
+
+TEST_F(FluxctlUp, the_clock_ticks_and_may_begin_later) {
+    const std::string nodes = "services: {one: {nodes: {a: {type: worker, timer: global}}}}\n";
+    write("clock: 10ms\n" + nodes);
+    run([&]() -> Task<> {
+        auto one = service("one");
+        co_await one->run();
+        auto ticks = co_await one->subscribe("ticked.a");
+        auto clock = co_await one->subscribe("service.tick");
+        const auto program = up();
+        for (int i = 0; i < 5; ++i)
+            co_await ticks->get();
+        write("services: {one: {nodes: {a: {type: worker}}}}\n"); // no clock any more
+        co_await program->line_with("flow flow changed: one");
+        write("clock: 1ms\n" + nodes);
+        co_await program->line_with("flow flow changed: one");
+        for (int i = 0; i < 300; ++i)
+            co_await clock->get();
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        co_await end(one);
+    }());
+}
+
+TEST_F(FluxctlUp, errors_are_shown_on_one_line_and_as_json) {
+    write("services: {one: {nodes: {a: {type: worker, settings: {fail: yes}}}}}");
+    run([&]() -> Task<> {
+        auto one = service("one");
+        co_await one->run();
+        auto program = up();
+        const auto line = co_await program->line_with("one error: ");
+        EXPECT_THAT(line, HasSubstr("it was told to fail"));
+        program->kill(SIGKILL);
+        co_await program->end();
+        co_await end(one);
+        one = service("one");
+        co_await one->run();
+        program = up({"--json"});
+        const auto status = co_await program->line_with("created");
+        const auto object = boost::json::parse(status).as_object();
+        EXPECT_EQ(object.at("service"), "one");
+        EXPECT_EQ(object.at("node"), "a");
+        EXPECT_EQ(object.at("status"), "created");
+        EXPECT_TRUE(object.contains("time"));
+        const auto error = boost::json::parse(co_await program->line_with("\"error\":\"")).as_object();
+        EXPECT_THAT(std::string{error.at("error").as_string()}, HasSubstr("told\nto fail"));
+        co_await end(one);
+    }());
+}
+
+TEST_F(FluxctlUp, a_silent_service_is_not_waited_for_after_a_second_signal) {
+    write("services: {one: {nodes: {a: {type: worker}}}}");
+    run([&]() -> Task<> {
+        const auto connection = transport();
+        co_await connection->connect();
+        const auto program = up();
+        co_await program->line_with("up");
+        connection->publish("service.one.status", "READY");
+        co_await program->line_with("one READY");
+        program->kill(SIGINT);
+        program->kill(SIGTERM);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        co_await connection->close();
+    }());
+}
+
+TEST_F(FluxctlUp, a_lost_server_ends_it) {
+    write(two_services);
+    run([&]() -> Task<> {
+        const auto program = up();
+        co_await program->line_with("up");
+        server.kill9();
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 3) << program->seen();
+        EXPECT_THAT(program->seen(), HasSubstr("the connection to the broker is lost"));
+    }());
+}
+
+TEST_F(FluxctlUp, bad_files_and_a_missing_server_are_told_by_the_exit_code) {
+    write("services: {}");
+    const auto bad = fluxctl("up " + path);
+    EXPECT_EQ(bad.code, 2);
+    EXPECT_THAT(bad.output, HasSubstr(path + ":1:11: services: there is no service"));
+    EXPECT_EQ(fluxctl("up " + path + ".not").code, 2);
+    write(two_services);
+    EXPECT_EQ(fluxctl("up --server nats://127.0.0.1:1 " + path).code, 3);
+}
+
+TEST_F(FluxctlUp, check_counts_and_lists) {
+    write(two_services);
+    EXPECT_EQ(fluxctl("check " + path).output, "ok: 2 services, 2 nodes, 1 edge\n");
+    EXPECT_EQ(fluxctl("check --json " + path).output,
+              "{\"file\":\"" + path + "\",\"ok\":true,\"services\":2,\"nodes\":2,\"edges\":1}\n");
+    write("name: a b\n");
+    const auto wrong = fluxctl("check --json " + path);
+    EXPECT_EQ(wrong.code, 2);
+    const auto first = boost::json::parse(wrong.output.substr(0, wrong.output.find('\n'))).as_object();
+    EXPECT_EQ(first.at("line"), 1);
+    EXPECT_EQ(first.at("field"), "services");
+}
+
+TEST_F(FluxctlUp, graph_draws_and_says_when_graphviz_is_missing) {
+    write(two_services);
+    EXPECT_THAT(fluxctl("graph " + path).output, HasSubstr("flowchart LR"));
+    EXPECT_EQ(fluxctl("graph --format dot -o " + path + ".dot " + path).output, "");
+    EXPECT_GT(std::filesystem::file_size(path + ".dot"), 0u);
+    EXPECT_EQ(boost::json::parse(fluxctl("graph --json " + path).output).at("name"), "plant");
+    EXPECT_EQ(fluxctl("graph --format png " + path).code, 2);
+    const auto missing = shell("PATH=/nonexistent " FLUXCTL " graph --format svg " + path);
+    EXPECT_EQ(missing.code, 1);
+    EXPECT_THAT(missing.output, HasSubstr("install the package graphviz"));
+    // What Graphviz would be: it gets DOT and gives SVG.
+    std::ofstream{folder / "dot"} << "#!/bin/sh\nread line\necho \"<svg>$1 $line</svg>\"\n";
+    std::filesystem::permissions(folder / "dot", std::filesystem::perms::owner_all);
+    EXPECT_EQ(shell("PATH=" + folder.string() + " " FLUXCTL " graph --format svg " + path).output,
+              "<svg>-Tsvg digraph \"plant\" {</svg>\n");
+}
+
+} // namespace
+} // namespace fluxctl::test
