@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "connection.hpp"
 
-#include <fluxmq/nats.hpp>
-
 #include <chrono>
 
 namespace fluxctl {
 
-fluxlib::Task<std::shared_ptr<fluxmq::Transport>> connect(const Context& context) {
+fluxlib::Task<std::shared_ptr<fluxmq::Nats>> connect(const Context& context) {
     const auto transport = std::make_shared<fluxmq::Nats>();
     fluxmq::NatsOptions options;
     options.name = "fluxctl";
