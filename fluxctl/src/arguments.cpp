@@ -25,6 +25,12 @@ fluxmq::Headers headers_of(const std::vector<std::string>& lines) {
     return headers;
 }
 
+CLI::Option* add_headers(CLI::App& command, std::vector<std::string>& lines) {
+    return command.add_option("-H,--header", lines, "NAME:VALUE; may be given several times")
+        ->type_name("HEADER")
+        ->allow_extra_args(false);
+}
+
 std::string payload_of(const std::string& argument) {
     if (!argument.empty() && argument != "-")
         return argument;

@@ -16,6 +16,9 @@ namespace fluxctl {
 /// Of `NAME:VALUE` lines.
 fluxmq::Headers headers_of(const std::vector<std::string>& lines);
 
+/// The option for them; each has one, so that an argument may follow.
+CLI::Option* add_headers(CLI::App& command, std::vector<std::string>& lines);
+
 /// The argument itself; for none and for `-` all of standard input.
 std::string payload_of(const std::string& argument);
 

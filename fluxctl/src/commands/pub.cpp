@@ -31,7 +31,7 @@ void add_pub(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("pub", "publish a message");
     command->add_option("topic", pub->topic, "where to")->required();
     command->add_option("payload", pub->payload, "what; - or nothing reads standard input");
-    command->add_option("-H,--header", pub->headers, "NAME:VALUE; may be given several times");
+    add_headers(*command, pub->headers);
     command->add_option("-n,--count", pub->count, "how often")->check(CLI::PositiveNumber);
     command->footer("Example:\n  fluxctl pub plant.valve '{\"open\": true}' -H trace:7");
     command->callback([pub, &context] {

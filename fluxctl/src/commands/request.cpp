@@ -35,7 +35,7 @@ void add_request(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("request", "publish a message and print the answer");
     command->add_option("topic", request->topic, "where to")->required();
     command->add_option("payload", request->payload, "what; - or nothing reads standard input");
-    command->add_option("-H,--header", request->headers, "NAME:VALUE; may be given several times");
+    add_headers(*command, request->headers);
     add_duration(*command, "--timeout", request->timeout, "how long to wait for the answer");
     command->footer("Example:\n  fluxctl request math.add '[2, 3]' --timeout 500ms\n"
                     "The exit code is 4 when there is no answer.");
