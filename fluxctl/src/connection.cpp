@@ -10,6 +10,7 @@ fluxlib::Task<std::shared_ptr<fluxmq::Nats>> connect(const Context& context) {
     fluxmq::NatsOptions options;
     options.name = "fluxctl";
     options.connect_timeout = std::chrono::milliseconds{2500};
+    options.connect_deadline = options.connect_timeout; // for all servers of the URL
     options.max_reconnect_attempts = 0;
     co_await transport->connect(context.server, options);
     co_return transport;

@@ -167,7 +167,7 @@ TEST(NatsBroker, tells_the_name_and_version_of_its_server) {
         EXPECT_EQ(nats.server_info().version, "");
         co_await nats.connect(server.url());
         const auto info = nats.server_info();
-        EXPECT_THAT(info.version, ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\..*"));
+        EXPECT_NE(info.version.find('.'), std::string::npos) << info.version;
         EXPECT_NE(info.name, "");
         co_await nats.close();
     });
