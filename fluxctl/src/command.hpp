@@ -21,16 +21,33 @@ enum Exit : int {
 
 /// What the command line says, for all commands.
 struct Context {
-    std::string server; ///< a NATS URL
-    bool json = false;  ///< one JSON value a line on standard output, and nothing else there
+    std::string server = "nats://localhost:4222"; ///< a NATS URL
+    bool json = false; ///< one JSON value a line on standard output, and nothing else there
     /// The chosen command, set by its callback and awaited by main(): its result is the exit code.
     std::function<fluxlib::Task<int>()> command;
 };
 
-/// A command of several words has a function each; main() calls them in the order of --help.
+/// Each command has a function; set_up() calls them in the order of --help.
 void add_check(CLI::App& app, Context& context);
 void add_graph(CLI::App& app, Context& context);
 void add_up(CLI::App& app, Context& context);
+void add_ls(CLI::App& app, Context& context);
+void add_info(CLI::App& app, Context& context);
+void add_top(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
+void add_start(CLI::App& app, Context& context);
+void add_stop(CLI::App& app, Context& context);
+void add_restart(CLI::App& app, Context& context);
+void add_set(CLI::App& app, Context& context);
 void add_pub(CLI::App& app, Context& context);
+void add_sub(CLI::App& app, Context& context);
+void add_request(CLI::App& app, Context& context);
+void add_hz(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context);
+
+/// The whole command line: options and commands.
+void set_up(CLI::App& app, Context& context);
 
 } // namespace fluxctl

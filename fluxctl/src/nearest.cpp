@@ -34,22 +34,27 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 } // namespace
 
-std::string suggest(std::string_view word, const std::vector<std::string>& names) {
-    if (names.empty())
-        return {};
+std::string nearest(std::string_view word, const std::vector<std::string>& names) {
     const std::string* nearest = nullptr;
     auto least = word.size() / 3 + 2; // farther away it is another word
     for (std::size_t i = 0; i < std::min(names.size(), names_compared); ++i) {
         const auto& name = names[i];
         if (std::max(word.size(), name.size()) > longest_word)
             continue;
-        if (const auto far = distance(word, name); far < least && far < name.size()) {
+        const bool begins = word.size() > 1 && name.starts_with(word);
+        if (const auto far = begins ? 1 : distance(word, name); far < least && far < name.size()) {
             least = far;
             nearest = &name;
         }
     }
-    if (nearest)
-        return "did you mean '" + *nearest + "'?";
+    return nearest ? *nearest : std::string{};
+}
+
+std::string suggest(std::string_view word, const std::vector<std::string>& names) {
+    if (names.empty())
+        return {};
+    if (const auto name = nearest(word, names); !name.empty())
+        return "did you mean '" + name + "'?";
     std::string known = "known are ";
     for (std::size_t i = 0; i < std::min(names.size(), names_listed); ++i)
         known += (i == 0 ? "" : ", ") + names[i].substr(0, longest_word);

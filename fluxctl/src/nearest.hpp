@@ -7,6 +7,9 @@
 
 namespace fluxctl {
 
+/// The one of `names` that was most likely meant by `word`: begun by it, or close to it. Empty for none.
+std::string nearest(std::string_view word, const std::vector<std::string>& names);
+
 /// What to say to somebody who wrote `word` where only `names` are known: `did you mean 'timer'?` when one is close,
 /// otherwise which there are; empty when there are none.
 std::string suggest(std::string_view word, const std::vector<std::string>& names);

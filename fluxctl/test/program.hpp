@@ -16,7 +16,7 @@ struct Result {
 
 /// Runs a command line of the shell to its end.
 inline Result shell(std::string line) {
-    line += " 2>&1 </dev/null";
+    line = "{ " + std::move(line) + "; } 2>&1 </dev/null";
     Result result;
     auto* const pipe = popen(line.c_str(), "r");
     if (!pipe)

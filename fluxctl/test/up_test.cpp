@@ -261,8 +261,10 @@ TEST_F(FluxctlUp, an_edited_file_changes_what_differs_and_a_mistake_changes_noth
         EXPECT_EQ(two->node("b").settings().at("x").as_int64(), 1);
         write("name: plant\nservices: {one: {nodes: {a: {type: worker, timer: 1ms}}}}\nedges: [a.out -> "
               "a.in]\n");
-        co_await program->line_with("one/a started"); // with another input it is made anew
-        EXPECT_THAT(program->seen(), HasSubstr("flow plant changed: two, one"));
+        co_await program->line_with("flow plant changed: two, one");
+        co_await program->line_with("one ACTIVE"); // after the new config
+        EXPECT_THAT(one->node("a").input("in").topics(), ::testing::ElementsAre("plant.a.out"));
+        EXPECT_EQ(one->node("a").lifecycle(), fluxlib::NodeState::started);
         std::filesystem::remove(path);
         co_await program->line_with("cannot be read");
         program->kill(SIGINT);

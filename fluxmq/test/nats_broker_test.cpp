@@ -160,6 +160,19 @@ TEST(NatsBroker, a_host_name_is_looked_up) {
     EXPECT_FALSE(connect_failure("localhost:" + std::to_string(server.port())));
 }
 
+TEST(NatsBroker, tells_the_name_and_version_of_its_server) {
+    const NatsServer server;
+    run([&]() -> Task<> {
+        Nats nats{quick()};
+        EXPECT_EQ(nats.server_info().version, "");
+        co_await nats.connect(server.url());
+        const auto info = nats.server_info();
+        EXPECT_NE(info.version.find('.'), std::string::npos) << info.version;
+        EXPECT_NE(info.name, "");
+        co_await nats.close();
+    });
+}
+
 TEST(NatsBroker, moves_to_another_server_when_its_own_dies) {
     NatsServer first;
     const NatsServer second;

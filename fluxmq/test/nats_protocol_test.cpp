@@ -261,6 +261,8 @@ TEST(NatsHeaderBlock, takes_what_it_can_of_an_odd_block) {
 TEST(NatsInfo, reads_what_is_used_and_keeps_defaults_for_what_is_odd) {
     const auto info = parse_info(R"({"server_id":"S","server_name":"n","version":"2.9.10","max_payload":2048,
         "headers":true,"auth_required":true,"tls_required":"yes","unknown":[1,2]})");
+    EXPECT_EQ(info.name, "n");
+    EXPECT_EQ(info.version, "2.9.10");
     EXPECT_EQ(info.max_payload, 2048u);
     EXPECT_TRUE(info.headers);
     EXPECT_FALSE(info.tls_required);

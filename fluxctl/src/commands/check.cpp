@@ -42,6 +42,7 @@ void add_check(CLI::App& app, Context& context) {
     const auto path = std::make_shared<std::string>();
     auto* command = app.add_subcommand("check", "look for mistakes in a flow file");
     command->add_option("flow", *path, "the flow file (docs/flow.md)")->required();
+    command->footer("Example:\n  fluxctl check plant.yaml");
     command->callback(
         [path, &context] { context.command = [path, &context] { return check(context, *path); }; });
 }

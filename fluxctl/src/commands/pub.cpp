@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
 #include "command.hpp"
 #include "connection.hpp"
-
-#include <iostream>
-#include <iterator>
 
 namespace fluxctl {
 
@@ -16,22 +14,11 @@ struct Pub {
     int count = 1;
 };
 
-fluxmq::Headers headers_of(const std::vector<std::string>& lines) {
-    fluxmq::Headers headers;
-    for (const auto& line : lines) {
-        const auto colon = line.find(':');
-        if (colon == std::string::npos)
-            throw CLI::ValidationError("--header", "'" + line + "' has no colon: say NAME:VALUE");
-        const auto value = line.find_first_not_of(' ', colon + 1);
-        headers.add(line.substr(0, colon), value == std::string::npos ? "" : line.substr(value));
-    }
-    return headers;
-}
-
 fluxlib::Task<int> publish(const Context& context, const Pub& pub, const fluxmq::Headers& headers) {
+    const auto payload = payload_of(pub.payload);
     const auto transport = co_await connect(context);
     for (int i = 0; i < pub.count; ++i)
-        transport->publish(pub.topic, pub.payload, headers);
+        transport->publish(pub.topic, payload, headers);
     co_await transport->flush();
     co_await transport->close();
     co_return ok;
@@ -44,12 +31,11 @@ void add_pub(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("pub", "publish a message");
     command->add_option("topic", pub->topic, "where to")->required();
     command->add_option("payload", pub->payload, "what; - or nothing reads standard input");
-    command->add_option("-H,--header", pub->headers, "NAME:VALUE; may be given several times");
+    add_headers(*command, pub->headers);
     command->add_option("-n,--count", pub->count, "how often")->check(CLI::PositiveNumber);
+    command->footer("Example:\n  fluxctl pub plant.valve '{\"open\": true}' -H trace:7");
     command->callback([pub, &context] {
         const auto headers = headers_of(pub->headers);
-        if (pub->payload.empty() || pub->payload == "-")
-            pub->payload.assign(std::istreambuf_iterator<char>{std::cin}, {});
         context.command = [pub, headers, &context] { return publish(context, *pub, headers); };
     });
 }

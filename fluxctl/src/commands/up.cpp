@@ -286,6 +286,7 @@ void add_up(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("up", "manage the services of a flow file until Ctrl-C");
     command->add_option("flow", *path, "the flow file (docs/flow.md); a change of it is taken over")
         ->required();
+    command->footer("Example:\n  fluxctl up plant.yaml");
     command->callback(
         [path, &context] { context.command = [path, &context] { return up(context, *path); }; });
 }

@@ -88,6 +88,12 @@ struct NatsOptions {
     std::shared_ptr<Clock> clock = Clock::real();
 };
 
+/// What a server tells about itself.
+struct NatsServerInfo {
+    std::string name;
+    std::string version;
+};
+
 /// A connection to a NATS server or cluster: our own asynchronous client, without threads of its own.
 ///
 /// What is published in one turn of the event loop leaves in one write at its end. While disconnected,
@@ -137,6 +143,8 @@ public:
 
     /// The address of the server of the present connection, without credentials; empty when there is none.
     std::string server() const;
+    /// What that server tells about itself; empty when there is none.
+    NatsServerInfo server_info() const;
 
 protected:
     Task<Message> do_request(std::string topic, Bytes payload, std::chrono::milliseconds timeout,

@@ -58,6 +58,7 @@ void Nats::Impl::established(Session& session) {
     {
         const std::lock_guard lock{server_mutex_};
         server_ = address;
+        server_info_ = {session.link->info.name, session.link->info.version};
     }
 
     nats::OutBuffer frames;
@@ -96,6 +97,7 @@ void Nats::Impl::lost(Session& session, const std::string& why) {
     {
         const std::lock_guard lock{server_mutex_};
         server_.clear();
+        server_info_ = {};
     }
     const Error failure{errc::disconnected, why};
     pings_.disconnected(failure);

@@ -56,6 +56,7 @@ public:
     std::size_t max_payload() const noexcept { return max_payload_.load(std::memory_order_relaxed); }
     TransportCounters counters() const;
     std::string server() const;
+    NatsServerInfo server_info() const;
     /// The handle is gone. Any thread; no receiver and no handler is called after it.
     void abandon() noexcept;
 
@@ -145,6 +146,7 @@ private:
     std::atomic<std::uint64_t> reconnects_{0};
     mutable std::mutex server_mutex_;
     std::string server_; // address of the present connection
+    NatsServerInfo server_info_;
 };
 
 } // namespace fluxmq

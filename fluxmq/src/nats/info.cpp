@@ -46,6 +46,8 @@ ServerInfo parse_info(std::string_view text) {
         throw Error{errc::protocol_error, "its INFO is not a JSON object: '" + printable(text) + "'"};
     const auto& object = value.get_object();
     ServerInfo info;
+    read(object, "server_name", info.name);
+    read(object, "version", info.version);
     read(object, "max_payload", info.max_payload);
     read(object, "headers", info.headers);
     read(object, "tls_required", info.tls_required);

@@ -11,6 +11,8 @@ namespace fluxmq::nats {
 
 /// What a server says about itself in INFO, as far as it is used here.
 struct ServerInfo {
+    std::string name = {};
+    std::string version = {};
     std::size_t max_payload = std::size_t{1} << 20;
     bool headers = false;
     bool tls_required = false;

@@ -65,4 +65,6 @@ TransportCounters Nats::counters() const { return impl_->counters(); }
 
 std::string Nats::server() const { return impl_->server(); }
 
+NatsServerInfo Nats::server_info() const { return impl_->server_info(); }
+
 } // namespace fluxmq

@@ -319,6 +319,11 @@ std::string Nats::Impl::server() const {
     return server_;
 }
 
+NatsServerInfo Nats::Impl::server_info() const {
+    const std::lock_guard lock{server_mutex_};
+    return server_info_;
+}
+
 void Nats::Impl::abandon() noexcept {
     phase_ = Phase::closed;
     outbox_.close("the transport is gone");

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// ls and info: the services that answer, after the NATS service protocol.
+#include "services.hpp"
+
+#include "arguments.hpp"
+#include "command.hpp"
+#include "connection.hpp"
+#include "terminal.hpp"
+
+#include <boost/json/serialize.hpp>
+
+#include <iostream>
+
+namespace fluxctl {
+
+namespace json = boost::json;
+
+namespace {
+
+struct Ask {
+    std::string name;
+    std::chrono::milliseconds wait = default_service_wait;
+};
+
+std::string endpoint_names(const json::object& service) {
+    std::string names;
+    for (const auto& endpoint : endpoints_of(service))
+        names += (names.empty() ? "" : ", ") + text_at(endpoint, "name");
+    return names;
+}
+
+void print_table(const std::vector<json::object>& services) {
+    Table table{{"NAME", "ID", "VERSION", "DESCRIPTION", "ENDPOINTS"}};
+    for (const auto& service : services)
+        table.add({text_at(service, "name"), text_at(service, "id"), text_at(service, "version"),
+                   text_at(service, "description"), endpoint_names(service)});
+    print(table);
+}
+
+// JSON strings without their quotes.
+std::string plain(const json::value& value) {
+    return value.is_string() ? std::string{value.get_string()} : json::serialize(value);
+}
+
+void print_metadata(const json::object& holder, const std::string& indent) {
+    if (const auto* metadata = holder.if_contains("metadata"); metadata && metadata->is_object())
+        for (const auto& [name, value] : metadata->get_object())
+            print_line(styled(indent + std::string{name} + ": " + plain(value), Style::dim));
+}
+
+void print_service(const json::object& service) {
+    print_line(styled(text_at(service, "name"), Style::bold) + "  " + text_at(service, "version") + "  " +
+               styled(text_at(service, "id"), Style::dim));
+    if (const auto description = text_at(service, "description"); !description.empty())
+        print_line("  " + description);
+    print_metadata(service, "  ");
+    for (const auto& endpoint : endpoints_of(service)) {
+        const auto group = text_at(endpoint, "queue_group");
+        print_line("  endpoint " + text_at(endpoint, "name") + "  on " + text_at(endpoint, "subject") +
+                   (group.empty() ? "" : "  in queue group " + group));
+        print_metadata(endpoint, "    ");
+    }
+}
+
+fluxlib::Task<int> show(const Context& context, const Ask& ask) {
+    const auto transport = co_await connect(context);
+    // A ping tells less than an info, but some services answer nothing else.
+    std::vector<std::string> subjects;
+    if (ask.name.empty())
+        subjects = {"$SRV.PING", "$SRV.INFO"};
+    else
+        subjects = {"$SRV.INFO." + ask.name};
+    const auto services = co_await ask_services(*transport, subjects, ask.wait);
+    co_await transport->close();
+    if (services.empty())
+        std::cerr << "fluxctl: no service "
+                  << (ask.name.empty() ? "" : "'" + ask.name + "' ") + "has answered within "
+                  << format_duration(ask.wait) << '\n';
+    else if (!context.json && ask.name.empty())
+        print_table(services);
+    else
+        for (const auto& service : services)
+            context.json ? print_json(service) : print_service(service);
+    co_return services.empty() ? no_answer : ok;
+}
+
+} // namespace
+
+void add_ls(CLI::App& app, Context& context) {
+    const auto ask = std::make_shared<Ask>();
+    auto* command = app.add_subcommand("ls", "list the services");
+    add_duration(*command, "--wait", ask->wait, "how long to collect answers");
+    command->footer("Example:\n  fluxctl ls --wait 1s\n"
+                    "It shows whatever answers to the NATS service protocol, Flux or not.");
+    command->callback([ask, &context] { context.command = [ask, &context] { return show(context, *ask); }; });
+}
+
+void add_info(CLI::App& app, Context& context) {
+    const auto ask = std::make_shared<Ask>();
+    auto* command = app.add_subcommand("info", "show a service: endpoints, subjects, metadata");
+    command->add_option("name", ask->name, "of the service, as ls shows it")->required();
+    add_duration(*command, "--wait", ask->wait, "how long to collect answers");
+    command->footer("Example:\n  fluxctl info vision");
+    command->callback([ask, &context] { context.command = [ask, &context] { return show(context, *ask); }; });
+}
+
+} // namespace fluxctl

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxmq/message.hpp>
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Values as text for people and as JSON for scripts; no I/O.
+namespace fluxctl {
+
+std::string format_duration(std::chrono::nanoseconds duration); ///< `500ms`, `2s`, `1.25us`
+std::string format_bytes(double bytes);                         ///< `128 B`, `1.2 kB`, `3.4 MB`
+std::string format_rate(double per_second);                     ///< `12.3/s`
+
+/// JSON over several lines, indented by two spaces.
+std::string pretty_json(const boost::json::value& value);
+
+/// Whether it is UTF-8 without control characters but tabs and line ends: safe to show on a terminal.
+bool is_text(std::string_view bytes) noexcept;
+
+/// Text as it is, JSON over several lines when `pretty`; other bytes as their size and a hex dump of their beginning.
+std::string format_payload(std::string_view payload, bool pretty);
+
+/// `topic`, `size`, `headers` (a list of values for each name), and the payload as `json`, `text` or `hex`.
+boost::json::object to_json(const fluxmq::Message& message);
+
+/// Columns as wide as their content; the names of the columns come first.
+class Table {
+public:
+    explicit Table(std::vector<std::string> columns) { add(std::move(columns)); }
+    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    /// One line for each row, without a line end.
+    std::vector<std::string> lines() const;
+
+private:
+    std::vector<std::vector<std::string>> rows_;
+};
+
+} // namespace fluxctl

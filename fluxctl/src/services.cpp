@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include "services.hpp"
+
+#include "inbox.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include <map>
+#include <utility>
+
+namespace fluxctl {
+
+namespace json = boost::json;
+
+fluxlib::Task<std::vector<json::object>> ask_services(fluxmq::Transport& transport,
+                                                      std::vector<std::string> subjects,
+                                                      std::chrono::milliseconds wait) {
+    Inbox inbox{transport};
+    const auto reply = co_await inbox.reply_topic();
+    for (const auto& subject : subjects)
+        transport.publish(subject, "", {}, reply);
+    std::map<std::pair<std::string, std::string>, json::object> services; // by name and id
+    std::size_t unheard = 0;
+    const auto deadline = from_now(wait);
+    while (unheard < subjects.size()) {
+        const auto answer = co_await inbox.next(deadline);
+        if (!answer)
+            break;
+        if (is_no_responders(*answer)) {
+            ++unheard;
+            continue;
+        }
+        boost::system::error_code failed;
+        const auto value = json::parse(answer->text(), failed);
+        if (failed || !value.is_object() || text_at(value.get_object(), "name").empty())
+            continue;
+        const auto& object = value.get_object();
+        auto& service = services[{text_at(object, "name"), text_at(object, "id")}];
+        for (const auto& [field, content] : object)
+            service.insert_or_assign(field, content);
+    }
+    std::vector<json::object> all;
+    for (auto& [key, service] : services)
+        all.push_back(std::move(service));
+    co_return all;
+}
+
+std::string text_at(const json::object& object, std::string_view field) {
+    const auto* value = object.if_contains(field);
+    return value && value->is_string() ? std::string{value->get_string()} : std::string{};
+}
+
+double number_at(const json::object& object, std::string_view field) {
+    const auto* value = object.if_contains(field);
+    return value && value->is_number() ? value->to_number<double>() : 0;
+}
+
+std::vector<json::object> endpoints_of(const json::object& service) {
+    std::vector<json::object> endpoints;
+    if (const auto* list = service.if_contains("endpoints"); list && list->is_array())
+        for (const auto& endpoint : list->get_array())
+            if (endpoint.is_object())
+                endpoints.push_back(endpoint.get_object());
+    return endpoints;
+}
+
+} // namespace fluxctl

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxlib/task.hpp>
+#include <fluxmq/transport.hpp>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The NATS service protocol (ADR-32), from the side that asks.
+namespace fluxctl {
+
+inline constexpr std::chrono::milliseconds default_service_wait{500};
+
+/// Asks on all of `subjects` ($SRV.PING and the like) and gives what each service instance has answered within `wait`,
+/// its answers merged, ordered by name and id. What is not an answer of a service is passed over.
+fluxlib::Task<std::vector<boost::json::object>>
+ask_services(fluxmq::Transport& transport, std::vector<std::string> subjects, std::chrono::milliseconds wait);
+
+/// A field of such an answer, made by anyone: empty or 0 when it is missing or of another type.
+std::string text_at(const boost::json::object& object, std::string_view field);
+double number_at(const boost::json::object& object, std::string_view field);
+/// Its `endpoints`, those that are objects.
+std::vector<boost::json::object> endpoints_of(const boost::json::object& service);
+
+} // namespace fluxctl
