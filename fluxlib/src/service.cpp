@@ -63,7 +63,7 @@ void Service::send_status(std::string status) { runtime_->send_status(std::move(
 
 void Service::append_node(std::unique_ptr<Node> node) { runtime_->append(std::move(node)); }
 
-void Service::add_factory(std::string type, Factory factory) {
+void Service::register_node(std::string type, NodeFactory factory) {
     runtime_->add_factory(std::move(type), std::move(factory));
 }
 
