@@ -28,6 +28,9 @@ struct Context {
 };
 
 /// A command of several words has a function each; main() calls them in the order of --help.
+void add_check(CLI::App& app, Context& context);
+void add_graph(CLI::App& app, Context& context);
+void add_up(CLI::App& app, Context& context);
 void add_pub(CLI::App& app, Context& context);
 
 } // namespace fluxctl

@@ -41,6 +41,9 @@ int main(int argc, char** argv) {
     app.add_flag("--json", context.json, "print JSON for scripts, one value a line");
     app.require_subcommand(0, 1); // without one the complaint would not name what was not understood
     app.fallthrough();            // the options above may follow the command
+    fluxctl::add_check(app, context);
+    fluxctl::add_graph(app, context);
+    fluxctl::add_up(app, context);
     fluxctl::add_pub(app, context);
     try {
         app.parse(argc, argv);

@@ -15,6 +15,7 @@ namespace fluxctl::flow {
 struct Place {
     int line = 0;
     int column = 0;
+    friend bool operator==(const Place&, const Place&) = default;
 };
 
 /// `camera.image` in `camera.image -> detector.in`.
@@ -37,9 +38,16 @@ struct Service {
 struct Flow {
     std::string name;
     std::chrono::milliseconds clock{0}; ///< between two ticks of the GLOBAL clock; 0: none
+    std::vector<std::string> plugins;   ///< paths of shared libraries with node types, as written
     std::vector<Service> services;
     std::vector<Edge> edges;
 };
+
+/// Where the output of an edge publishes, and its input listens.
+std::string topic_of(const Flow& flow, const Port& output);
+
+/// For scripts: what a flow file means.
+boost::json::value to_json(const Flow& flow);
 
 /// What is wrong with a file, and what to do.
 struct Problem {
@@ -50,6 +58,8 @@ struct Problem {
 
     /// `flow.yaml:7:12: services.vision.nodes.camera.timer: ...`
     std::string text(std::string_view file) const;
+    boost::json::value json(std::string_view file) const;
+    friend bool operator==(const Problem&, const Problem&) = default;
 };
 
 struct Parsed {

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+#include <fluxmq/clock.hpp>
+#include <fluxmq/error.hpp>
+#include <fluxmq/mailbox.hpp>
+
+#include "command.hpp"
+#include "connection.hpp"
+#include "flow/file.hpp"
+#include "flow/manager.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <set>
+
+namespace fluxctl {
+
+namespace {
+
+using namespace std::chrono_literals;
+using flow::Manager;
+
+constexpr auto poll_interval = 200ms;
+constexpr auto stop_patience = 5s;
+
+// Now, by the wall clock, to the millisecond.
+std::string time_text(const char* format, bool utc) {
+    const auto now = std::chrono::system_clock::now();
+    const auto seconds = std::chrono::system_clock::to_time_t(now);
+    std::tm parts{};
+    if (utc)
+        gmtime_r(&seconds, &parts);
+    else
+        localtime_r(&seconds, &parts);
+    char text[32];
+    const auto length = std::strftime(text, sizeof text, format, &parts);
+    const auto thousandths =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+    return std::string{text, length} + '.' + std::to_string(1000 + thousandths).substr(1);
+}
+
+// The development manager of one flow file. All that happens comes through its mailbox, one at a time: messages, and
+// as functions the clock, the file and the signals.
+class Up {
+public:
+    Up(const Context& context, std::string path, flow::Contents contents, flow::Flow flow)
+        : context_{context}, path_{std::move(path)}, taken_{std::move(contents)}, manager_{std::move(flow)} {}
+
+    fluxlib::Task<int> run() {
+        executor_ = co_await boost::asio::this_coro::executor;
+        transport_ = co_await connect(context_);
+        signals_.emplace(executor_, SIGINT, SIGTERM);
+        await_signal();
+        co_await listen();
+        say("up", {});
+        send(manager_.begin());
+        restart_ticks();
+        look_later();
+        while (!manager_.stopped()) {
+            co_await mailbox_->wait();
+            if (const auto control = mailbox_->pop_control()) {
+                auto task = (*control)();
+                co_await std::move(task);
+            } else if (const auto* delivery = mailbox_->pop_message()) {
+                handle(delivery->message);
+            }
+        }
+        co_await transport_->flush();
+        co_await transport_->close();
+        say("down", {});
+        co_return ok;
+    }
+
+private:
+    // --- Messages -------------------------------------------------------------------------------------
+
+    fluxlib::Task<> listen() {
+        const auto topics = manager_.topics();
+        for (const auto& topic : topics) {
+            if (subscriptions_.contains(topic))
+                continue;
+            auto subscription = co_await transport_->subscribe(topic, inlet_);
+            subscriptions_.emplace(topic, std::move(subscription));
+        }
+        const std::set<std::string> wanted{topics.begin(), topics.end()};
+        std::erase_if(subscriptions_, [&](const auto& known) { return !wanted.contains(known.first); });
+    }
+
+    void handle(const fluxmq::Message& message) {
+        const auto reaction = manager_.handle(message.topic(), message.text());
+        if (reaction.event)
+            show(*reaction.event);
+        send(reaction.send);
+    }
+
+    void send(const std::vector<Manager::Outgoing>& messages) {
+        for (const auto& [topic, payload] : messages) {
+            try {
+                transport_->publish(topic, payload);
+            } catch (const fluxmq::Error& error) {
+                if (error.kind() != fluxmq::errc::payload_too_large)
+                    throw;
+                std::cerr << "fluxctl: " << error.what() << '\n';
+            }
+        }
+    }
+
+    // --- Clock and file -------------------------------------------------------------------------------
+
+    // Lets `step` come through the mailbox at `when`.
+    fluxmq::Timer at(fluxmq::Clock::time_point when, fluxlib::Task<> (Up::*step)()) {
+        return clock_->call_at(when, executor_,
+                               [this, step] { mailbox_->post([this, step] { return (this->*step)(); }); });
+    }
+
+    void restart_ticks() {
+        next_tick_ = clock_->now() + manager_.flow().clock;
+        tick_later();
+    }
+
+    void tick_later() {
+        ticks_.cancel();
+        if (manager_.flow().clock > 0ms && !stopping_)
+            ticks_ = at(next_tick_, &Up::tick);
+    }
+
+    fluxlib::Task<> tick() {
+        transport_->publish(topic_.time(), "");
+        // By deadlines, so that the clock does not drift; what was missed is not made up for.
+        next_tick_ = std::max(next_tick_ + manager_.flow().clock, clock_->now());
+        tick_later();
+        co_return;
+    }
+
+    void look_later() { looks_ = at(clock_->now() + poll_interval, &Up::look); }
+
+    // An editor may be at work: what is in the file counts when it is the same twice in a row.
+    fluxlib::Task<> look() {
+        if (!transport_->connected())
+            throw fluxmq::Error{fluxmq::errc::disconnected, "the connection to the broker is lost"};
+        auto seen = flow::read_file(path_);
+        if (seen == seen_ && seen != taken_) {
+            taken_ = seen;
+            co_await reload();
+        }
+        seen_ = std::move(seen);
+        if (!stopping_)
+            look_later();
+    }
+
+    fluxlib::Task<> reload() {
+        auto parsed = flow::parse_contents(taken_);
+        if (!parsed.problems.empty()) {
+            flow::print(context_.json ? std::cout : std::cerr, path_, parsed.problems, context_.json);
+            say("unchanged", {});
+            co_return;
+        }
+        const auto clock = manager_.flow().clock;
+        const auto change = manager_.change(std::move(parsed.flow));
+        co_await listen();
+        send(change.send);
+        if (manager_.flow().clock != clock)
+            restart_ticks();
+        say("changed", change.services);
+    }
+
+    // --- The end --------------------------------------------------------------------------------------
+
+    void await_signal() {
+        signals_->async_wait([this](const boost::system::error_code& error, int) {
+            if (error)
+                return;
+            mailbox_->post([this] { return stop(); });
+            await_signal();
+        });
+    }
+
+    // The second signal does not wait.
+    fluxlib::Task<> stop() {
+        if (std::exchange(stopping_, true)) {
+            co_await stop_at_once();
+            co_return;
+        }
+        ticks_.cancel();
+        looks_.cancel();
+        deadline_ = at(clock_->now() + stop_patience, &Up::stop_at_once);
+        send(manager_.stop());
+    }
+
+    fluxlib::Task<> stop_at_once() {
+        send(manager_.stop_at_once());
+        co_return;
+    }
+
+    // --- What is shown --------------------------------------------------------------------------------
+
+    void show(const Manager::Event& event) {
+        if (context_.json) {
+            boost::json::object object{{"time", utc()}, {"service", event.service}};
+            if (!event.node.empty())
+                object["node"] = event.node;
+            object[event.error.empty() ? "status" : "error"] =
+                event.error.empty() ? event.status : event.error;
+            std::cout << boost::json::serialize(object) << std::endl;
+            return;
+        }
+        const auto who = event.service + (event.node.empty() ? "" : "/" + event.node);
+        line(who + ' ' + (event.error.empty() ? event.status : "error: " + event.error));
+    }
+
+    // What the manager itself has done.
+    void say(std::string_view what, const std::vector<std::string>& services) {
+        const auto& name = manager_.flow().name;
+        if (context_.json) {
+            boost::json::object object{{"time", utc()}, {"flow", name}, {"event", what}};
+            object["services"] = boost::json::array(services.begin(), services.end());
+            std::cout << boost::json::serialize(object) << std::endl;
+            return;
+        }
+        std::string text = "flow " + name + ' ' + std::string{what};
+        for (const auto& service : services)
+            text += (&service == services.data() ? ": " : ", ") + service;
+        line(std::move(text));
+    }
+
+    // On one line, whatever a service says, and without what would steer the terminal.
+    static void line(std::string text) {
+        std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+        std::cout << time_text("%H:%M:%S", false) << ' ' << text << std::endl;
+    }
+
+    static std::string utc() { return time_text("%Y-%m-%dT%H:%M:%S", true) + 'Z'; }
+
+    const Context& context_;
+    const std::string path_;
+    flow::Contents taken_; // what was parsed last
+    flow::Contents seen_ = taken_;
+    Manager manager_;
+    fluxmq::Topic topic_;
+    std::shared_ptr<fluxmq::Clock> clock_ = fluxmq::Clock::real();
+    boost::asio::any_io_executor executor_;
+    std::shared_ptr<fluxmq::Transport> transport_;
+    std::shared_ptr<fluxmq::Mailbox> mailbox_ = fluxmq::Mailbox::create();
+    std::shared_ptr<fluxmq::Inlet> inlet_ = mailbox_->add_inlet({});
+    std::map<std::string, fluxmq::Subscription> subscriptions_; // by topic
+    std::optional<boost::asio::signal_set> signals_;
+    fluxmq::Timer ticks_;
+    fluxmq::Timer looks_;
+    fluxmq::Timer deadline_;
+    fluxmq::Clock::time_point next_tick_;
+    bool stopping_ = false;
+};
+
+fluxlib::Task<int> up(const Context& context, const std::string& path) {
+    auto contents = flow::read_file(path);
+    auto parsed = flow::parse_contents(contents);
+    if (!parsed.problems.empty()) {
+        flow::print(context.json ? std::cout : std::cerr, path, parsed.problems, context.json);
+        co_return usage;
+    }
+    Up manager{context, path, std::move(contents), std::move(parsed.flow)};
+    co_return co_await manager.run();
+}
+
+} // namespace
+
+void add_up(CLI::App& app, Context& context) {
+    const auto path = std::make_shared<std::string>();
+    auto* command = app.add_subcommand("up", "manage the services of a flow file until Ctrl-C");
+    command->add_option("flow", *path, "the flow file (docs/flow.md); a change of it is taken over")
+        ->required();
+    command->callback(
+        [path, &context] { context.command = [path, &context] { return up(context, *path); }; });
+}
+
+} // namespace fluxctl

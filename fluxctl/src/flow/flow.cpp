@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "flow/flow.hpp"
+
+#include <boost/json/array.hpp>
+
+namespace fluxctl::flow {
+
+namespace json = boost::json;
+
+std::string Problem::text(std::string_view file) const {
+    std::string text{file};
+    if (place.line > 0)
+        text += ':' + std::to_string(place.line) + ':' + std::to_string(place.column);
+    text += ": ";
+    if (!field.empty())
+        text += field + ": ";
+    text += what;
+    if (!suggestion.empty())
+        text += "; " + suggestion;
+    return text;
+}
+
+json::value Problem::json(std::string_view file) const {
+    return {{"file", file},   {"line", place.line}, {"column", place.column},
+            {"field", field}, {"what", what},       {"suggestion", suggestion}};
+}
+
+std::string topic_of(const Flow& flow, const Port& output) {
+    return flow.name + '.' + output.node + '.' + output.alias;
+}
+
+json::value to_json(const Flow& flow) {
+    json::array services;
+    for (const auto& service : flow.services)
+        services.push_back(json::object{{"id", service.id}, {"nodes", fluxlib::to_json(service.nodes)}});
+    json::array edges;
+    for (const auto& edge : flow.edges)
+        edges.push_back(json::object{{"from", edge.from.node + '.' + edge.from.alias},
+                                     {"to", edge.to.node + '.' + edge.to.alias}});
+    return {{"name", flow.name},
+            {"clockMs", flow.clock.count()},
+            {"plugins", json::array(flow.plugins.begin(), flow.plugins.end())},
+            {"services", std::move(services)},
+            {"edges", std::move(edges)}};
+}
+
+} // namespace fluxctl::flow

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxmq/status.hpp>
+#include <fluxmq/topic.hpp>
+
+#include "flow/flow.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fluxctl::flow {
+
+/// The manager's side of the protocol (docs/protocol.md) for one flow: what to say when. No I/O.
+///
+/// A service gets its config at the beginning, whenever it asks and whenever it has come up; when that is applied, all
+/// its nodes are started.
+class Manager {
+public:
+    /// A message to publish.
+    struct Outgoing {
+        std::string topic;
+        std::string payload;
+        friend bool operator==(const Outgoing&, const Outgoing&) = default;
+    };
+
+    /// What a service, or a node of it, has announced: a status or an error.
+    struct Event {
+        std::string service;
+        std::string node = {}; ///< empty: the service itself
+        std::string status = {};
+        std::string error = {};
+        friend bool operator==(const Event&, const Event&) = default;
+    };
+
+    struct Reaction {
+        std::optional<Event> event;
+        std::vector<Outgoing> send;
+    };
+
+    struct Change {
+        std::vector<std::string> services; ///< whose config is another one now, the new and the gone included
+        std::vector<Outgoing> send;
+    };
+
+    explicit Manager(Flow flow);
+
+    const Flow& flow() const noexcept { return flow_; }
+
+    /// What to listen to: before begin(), and again after change().
+    std::vector<std::string> topics() const;
+
+    std::vector<Outgoing> begin();
+
+    /// Something arrived on one of the topics.
+    Reaction handle(std::string_view topic, std::string_view text);
+
+    /// Another flow takes the place of this one: only services that differ hear of it. Those that are gone lose their
+    /// nodes.
+    Change change(Flow flow);
+
+    /// The end: services stop one after the other, the last of the flow first. The next one hears of it when the one
+    /// before says that it has stopped.
+    std::vector<Outgoing> stop();
+
+    /// Tells the rest without waiting any more.
+    std::vector<Outgoing> stop_at_once();
+
+    bool stopped() const noexcept { return stopping_ && to_stop_.empty() && !awaited_; }
+
+private:
+    enum class Kind { status, config_request, error, node_status };
+
+    // Whom a topic is about.
+    struct Source {
+        Kind kind;
+        std::string service;
+        std::string node;
+    };
+
+    // What is known of a service.
+    struct Life {
+        bool starts_when_ready = false;
+        bool runs = false;
+    };
+
+    void find_sources();
+    Outgoing configure(const std::string& id);
+    std::vector<Outgoing> on_status(const std::string& id, std::string_view status);
+    std::vector<Outgoing> stop_next();
+    const Service* find(std::string_view id) const;
+
+    fluxmq::Topic topic_;
+    fluxmq::Status status_;
+    Flow flow_;
+    std::map<std::string, Source, std::less<>> sources_; // by topic
+    std::map<std::string, Life, std::less<>> lives_;     // by service
+    bool stopping_ = false;
+    std::vector<std::string> to_stop_; // the last one comes next
+    std::optional<std::string> awaited_;
+};
+
+} // namespace fluxctl::flow
