@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
     fluxctl::add_check(app, context);
     fluxctl::add_graph(app, context);
     fluxctl::add_up(app, context);
+    fluxctl::add_run(app, context);
     fluxctl::add_pub(app, context);
     try {
         app.parse(argc, argv);

@@ -26,7 +26,7 @@ struct Element {
     bool plain = false; ///< the scalar has no quotes: it may be a number
     std::vector<std::shared_ptr<const Element>> items;
     std::vector<Entry> entries;
-    std::size_t size = 1; ///< with all that is in it
+    std::size_t size = 1;  ///< with all that is in it
     std::size_t depth = 1; ///< with all that is in it
 
     /// "a list", say.
