@@ -13,6 +13,7 @@ foreach(component IN LISTS components)
     install(EXPORT fluxlib-${component}-targets NAMESPACE fluxlib:: DESTINATION "${package_dir}")
 endforeach()
 install(FILES "${PROJECT_BINARY_DIR}/fluxlib-config.cmake" "${PROJECT_BINARY_DIR}/fluxlib-config-version.cmake"
+    cmake/FluxlibPlugin.cmake
     DESTINATION "${package_dir}")
 
 # Relative to the .pc file, so that `cmake --install --prefix` and a moved tree work.

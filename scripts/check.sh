@@ -46,7 +46,7 @@ step_headers() { cmake --preset dev-clang && cmake --build --preset dev-clang -j
 step_tidy() {
     build dev-clang # for the precompiled headers that the compile commands name
     git ls-files -z --cached --others --exclude-standard 'fluxmq/src/*.cpp' 'fluxlib/src/*.cpp' \
-        'fluxctl/src/*.cpp' \
+        'fluxctl/src/*.cpp' 'nodes/src/*.cpp' \
         'fluxmq/testing/*.cpp' 'fluxlib/testing/*.cpp' |
         xargs -0 --no-run-if-empty -n 1 -P "$jobs" clang-tidy-19 --quiet -p build/dev-clang
 }

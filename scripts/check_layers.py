@@ -16,7 +16,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
 def sources(root):
-    for top in ("fluxmq", "fluxlib", "fluxctl", "examples", "bench"):
+    for top in ("fluxmq", "fluxlib", "fluxctl", "nodes", "examples", "bench"):
         for path in sorted((root / top).rglob("*")):
             if path.suffix in (".hpp", ".cpp"):
                 yield path

@@ -31,6 +31,7 @@ struct Context {
 void add_check(CLI::App& app, Context& context);
 void add_graph(CLI::App& app, Context& context);
 void add_up(CLI::App& app, Context& context);
+void add_run(CLI::App& app, Context& context);
 void add_ls(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_top(CLI::App& app, Context& context);

@@ -14,6 +14,7 @@ void set_up(CLI::App& app, Context& context) {
     add_check(app, context);
     add_graph(app, context);
     add_up(app, context);
+    add_run(app, context);
     add_ls(app, context);
     add_info(app, context);
     add_top(app, context);

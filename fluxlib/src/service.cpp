@@ -65,7 +65,7 @@ void Service::send_common_data(const Payload& data) { publish(topic().set_common
 
 void Service::append_node(std::unique_ptr<Node> node) { runtime_->append(std::move(node)); }
 
-void Service::add_factory(std::string type, Factory factory) {
+void Service::register_node(std::string type, NodeFactory factory) {
     runtime_->add_factory(std::move(type), std::move(factory));
 }
 

@@ -28,13 +28,13 @@ std::optional<boost::asio::any_io_executor> ServiceRuntime::further_loop(std::si
     return further_->executor(place - 1);
 }
 
-void ServiceRuntime::add_factory(std::string type, Service::Factory factory) {
+void ServiceRuntime::add_factory(std::string type, Service::NodeFactory factory) {
     const std::lock_guard lock{mutex_};
     factories_.insert_or_assign(std::move(type), std::move(factory));
 }
 
 std::unique_ptr<Node> ServiceRuntime::make(const DataNode& data) const {
-    Service::Factory factory;
+    Service::NodeFactory factory;
     std::vector<std::string> known;
     {
         const std::lock_guard lock{mutex_};

@@ -74,7 +74,7 @@ public:
     /// Throws Error{unknown_node}.
     NodeRuntime& find(std::string_view node_id) const;
     std::vector<std::string> node_ids() const;
-    void add_factory(std::string type, Service::Factory factory);
+    void add_factory(std::string type, Service::NodeFactory factory);
     std::unique_ptr<Node> make(const DataNode& data) const;
     Task<> command(std::string node_id, NodeCommand command);
     Task<> command_all(NodeCommand command);
@@ -212,7 +212,7 @@ private:
 
     // Held for a look or a change, and never while code of the user runs.
     mutable std::mutex mutex_;
-    std::map<std::string, Service::Factory> factories_;
+    std::map<std::string, Service::NodeFactory> factories_;
     std::vector<std::unique_ptr<Record>> nodes_; // in the order they came
     std::unordered_map<std::string_view, Record*> by_id_;
     std::size_t next_place_ = 0;

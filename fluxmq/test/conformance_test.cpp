@@ -84,7 +84,8 @@ TEST(ConformanceSuite, has_a_case_for_a_transport_only_where_it_declares_what_th
                                      "Each/PayloadLimitConformance",
                                      "Each/ConnectionOrderConformance",
                                      "Each/AnyExecutorConformance",
-                                     "Each/AnyExecutorRequestConformance"};
+                                     "Each/AnyExecutorRequestConformance",
+                                     "Each/RedirectConformance"};
     EXPECT_EQ(suites_of_inproc, both);
     auto expected = both;
     expected.insert({"Each/ReconnectConformance", "Each/ReconnectRequestConformance"});

@@ -24,6 +24,7 @@ cmake --build "$work/build" -j "$jobs"
 "$work/build/outside"
 "$work/build/outside_test"
 "$work/build/outside_conformance" --gtest_brief=1
+"$work/build/outside_plugin_host" "$work/build/liboutside_plugin.so"
 echo "find_package: ok"
 
 use_pkg_config "$work/moved"

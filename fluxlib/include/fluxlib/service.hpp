@@ -80,6 +80,8 @@ struct ServiceOptions {
 /// goes on where it was awaited, whatever it does elsewhere meanwhile.
 class Service {
 public:
+    using NodeFactory = std::function<std::unique_ptr<Node>(const DataNode&)>;
+
     /// An empty `id` means SERVICE_ID from the environment. Throws Error{invalid_topic} for an id that cannot be
     /// part of a topic, also when there is none at all.
     explicit Service(std::string id = {}, ServiceOptions options = {});
@@ -154,10 +156,12 @@ public:
     /// Lets a manager's config create nodes of class T under the name `type`.
     template <std::derived_from<Node> T>
     void register_node(std::string type) {
-        add_factory(std::move(type), [this](const DataNode& data) {
+        register_node(std::move(type), [this](const DataNode& data) {
             return std::make_unique<T>(*this, data.id, NodeOptions{.node = data});
         });
     }
+    /// The same with a function that makes the node, for types that are known at run time only.
+    void register_node(std::string type, NodeFactory factory);
 
     /// Makes the node that a config asks for: by default of the class registered for its type. Override to make
     /// nodes yourself, and call the base for the rest. Throws Error{unknown_node_type} that lists the known.
@@ -238,8 +242,6 @@ private:
     void attach_shared(std::shared_ptr<fluxmq::Transport> transport,
                        std::shared_ptr<const fluxmq::Topic> topic,
                        std::shared_ptr<const fluxmq::Status> status);
-    using Factory = std::function<std::unique_ptr<Node>(const DataNode&)>;
-    void add_factory(std::string type, Factory factory);
 
     std::unique_ptr<class ServiceRuntime> runtime_;
 };

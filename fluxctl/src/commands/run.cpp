@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include <fluxmq/error.hpp>
+#include <fluxmq/inproc.hpp>
+#include <fluxmq/nats.hpp>
+
+#include "arguments.hpp"
+#include "command.hpp"
+#include "flow/file.hpp"
+#include "host.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/json/serialize.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+
+namespace fluxctl {
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+struct Run {
+    std::string file;
+    std::vector<std::string> plugins;
+    std::string transport = "inproc";
+    std::chrono::milliseconds length{0}; ///< 0: without end
+};
+
+// --- What is printed: statuses and accounts on standard output, errors (and all else) by the log -----------------
+
+std::string_view name_of(HostEvent::Kind kind) {
+    switch (kind) {
+    case HostEvent::Kind::service_status: return "service";
+    case HostEvent::Kind::node_status: return "node";
+    case HostEvent::Kind::error: return "error";
+    }
+    return {};
+}
+
+void print_event(const HostEvent& event, bool as_json) {
+    const bool is_error = event.kind == HostEvent::Kind::error;
+    if (as_json) {
+        json::object line{{"event", name_of(event.kind)}, {is_error ? "service" : "id", event.id}};
+        line[is_error ? "text" : "status"] = event.text;
+        std::cout << json::serialize(line) << std::endl;
+    } else if (!is_error) {
+        std::cout << name_of(event.kind) << ' ' << event.id << ": " << event.text << std::endl;
+    }
+}
+
+void print_account(const HostReport::Ended& ended, bool as_json) {
+    const auto& account = ended.report.account;
+    if (as_json)
+        std::cout << json::serialize(json::object{{"event", "account"},
+                                                  {"id", ended.service},
+                                                  {"published", account.published},
+                                                  {"delivered", account.delivered},
+                                                  {"dropped", account.dropped.total()},
+                                                  {"pending", account.pending},
+                                                  {"drained", ended.report.drained}})
+                  << std::endl;
+    else
+        std::cout << "service " << ended.service << ": " << account.line() << std::endl;
+}
+
+// --- What is run -------------------------------------------------------------------------------------------------
+
+// Those of the file, of the command line, of the environment.
+NodeTypes load_types(const flow::Flow& flow, const Run& run) {
+    NodeTypes types;
+    const auto folder = fs::path{run.file}.parent_path();
+    for (const auto& plugin : flow.plugins)
+        types.load(folder / plugin);
+    for (const auto& plugin : run.plugins)
+        types.load(plugin);
+    if (const char* path = std::getenv("FLUX_PLUGIN_PATH")) {
+        std::istringstream folders{path};
+        for (std::string each; std::getline(folders, each, ':');)
+            if (!each.empty())
+                types.load_folder(each);
+    }
+    return types;
+}
+
+std::function<std::shared_ptr<fluxmq::Transport>()> transports(const std::string& name) {
+    if (name == "inproc")
+        return
+            [bus = std::make_shared<fluxmq::InProcBus>()] { return std::make_shared<fluxmq::InProc>(bus); };
+    return [name] {
+        fluxmq::NatsOptions options;
+        options.name = "fluxctl run";
+        options.servers = {name};
+        options.connect_deadline = std::chrono::milliseconds{2500};
+        return std::make_shared<fluxmq::Nats>(options);
+    };
+}
+
+// The log is for people: on standard error, whatever is printed.
+void log_to_standard_error() {
+    auto logger =
+        std::make_shared<spdlog::logger>("fluxctl", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    logger->set_level(spdlog::get_level());
+    spdlog::set_default_logger(std::move(logger));
+}
+
+fluxlib::Task<int> host_flow(const Context& context, const Run& run) {
+    const auto parsed = flow::load(run.file);
+    if (!parsed.problems.empty()) {
+        flow::print(context.json ? std::cout : std::cerr, run.file, parsed.problems, context.json);
+        co_return usage;
+    }
+    log_to_standard_error();
+    HostOptions options;
+    options.transport = transports(run.transport);
+    if (run.length.count() > 0)
+        options.run_for = run.length;
+    options.on_event = [as_json = context.json](const HostEvent& event) { print_event(event, as_json); };
+    std::unique_ptr<Host> host;
+    try {
+        host = std::make_unique<Host>(parsed.flow, load_types(parsed.flow, run), options);
+    } catch (const fluxmq::Error& error) {
+        std::cerr << "fluxctl: " << run.file << ": " << error.what() << '\n';
+        co_return usage;
+    }
+    boost::asio::signal_set signals{co_await boost::asio::this_coro::executor, SIGINT, SIGTERM};
+    signals.async_wait([&](boost::system::error_code cancelled, int) {
+        if (cancelled)
+            return;
+        signals.clear(); // a second one ends the process at once
+        host->end();
+    });
+    const auto report = co_await host->run();
+    for (const auto& ended : report.services)
+        print_account(ended, context.json);
+    co_return report.failed ? failed : ok;
+}
+
+} // namespace
+
+void add_run(CLI::App& app, Context& context) {
+    const auto run = std::make_shared<Run>();
+    auto* command = app.add_subcommand("run", "run all services of a flow in this process, without a broker");
+    command->add_option("flow", run->file, "the flow file")->required();
+    command->add_option(
+        "-p,--plugin", run->plugins,
+        "a shared library with node types; may be given several times. Those of the folders in "
+        "FLUX_PLUGIN_PATH are loaded, too");
+    command
+        ->add_option("-t,--transport", run->transport,
+                     "inproc for a bus within the process, or the URL of a NATS server")
+        ->default_str(run->transport)
+        ->check([](const std::string& name) {
+            return name == "inproc" || name.starts_with("nats://") || name.starts_with("tls://")
+                       ? std::string{}
+                       : "'" + name + "' is neither inproc nor a URL such as nats://localhost:4222";
+        });
+    add_duration(*command, "--for", run->length, "how long, such as 500ms, 2s, 5m; else until Ctrl-C");
+    command->footer("Example:\n  fluxctl run plant.yaml --plugin ./libmy_nodes.so");
+    command->callback(
+        [run, &context] { context.command = [run, &context] { return host_flow(context, *run); }; });
+}
+
+} // namespace fluxctl

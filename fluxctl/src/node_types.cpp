@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include "node_types.hpp"
+
+#include <fluxmq/error.hpp>
+
+#include "nearest.hpp"
+
+#include <algorithm>
+
+namespace fluxctl {
+
+namespace fs = std::filesystem;
+using fluxmq::errc;
+using fluxmq::Error;
+
+NodeTypes::NodeTypes() {
+    for (const auto& type : fluxlib::registered_node_types())
+        types_.emplace(type.name, Entry{type, {}});
+}
+
+void NodeTypes::load(const fs::path& file) {
+    const auto plugin = fluxlib::Plugin::load(file);
+    plugin.keep(); // nodes of it may live until the end
+    const auto origin = fs::canonical(file);
+    for (const auto& type : plugin.types()) {
+        auto& entry = types_[std::string{type.name}];
+        if (!entry.origin.empty() && entry.origin != origin)
+            throw Error{errc::invalid_config, "the plugins '" + entry.origin.string() + "' and '" +
+                                                  origin.string() + "' both have the node type '" +
+                                                  std::string{type.name} + "'; load one of them"};
+        entry = {type, origin};
+    }
+}
+
+void NodeTypes::load_folder(const fs::path& folder) {
+    std::error_code failed;
+    std::vector<fs::path> files;
+    for (fs::directory_iterator each{folder, failed}, end; !failed && each != end; each.increment(failed))
+        if (each->path().extension() == ".so")
+            files.push_back(each->path());
+    if (failed)
+        throw Error{errc::invalid_config,
+                    "the plugin folder '" + folder.string() + "' cannot be read: " + failed.message()};
+    std::sort(files.begin(), files.end());
+    for (const auto& file : files)
+        load(file);
+}
+
+const NodeTypes::Entry& NodeTypes::find(const fluxlib::DataNode& data) const {
+    if (const auto found = types_.find(data.type); found != types_.end())
+        return found->second;
+    const auto known = names();
+    std::string list;
+    for (const auto& name : known)
+        list += (list.empty() ? "" : ", ") + name;
+    auto text = "node '" + data.id + "' has type '" + data.type + "'; ";
+    if (const auto hint = suggest(data.type, known); hint.starts_with("did you mean"))
+        text += hint + " ";
+    throw Error{errc::unknown_node_type, text + "Known are " + (list.empty() ? "none" : list) +
+                                             "; others come from plugins (--plugin, FLUX_PLUGIN_PATH, or "
+                                             "'plugins' in the flow file)"};
+}
+
+void NodeTypes::check(const flow::Flow& flow) const {
+    for (const auto& service : flow.services)
+        for (const auto& node : service.nodes)
+            find(node);
+}
+
+std::unique_ptr<fluxlib::Node> NodeTypes::make(fluxlib::Service& service,
+                                               const fluxlib::DataNode& data) const {
+    return find(data).type.make(service, data);
+}
+
+std::vector<std::string> NodeTypes::names() const {
+    std::vector<std::string> all;
+    for (const auto& [name, entry] : types_)
+        all.push_back(name);
+    return all;
+}
+
+} // namespace fluxctl

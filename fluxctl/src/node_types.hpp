@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxlib/plugin.hpp>
+
+#include "flow/flow.hpp"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fluxctl {
+
+/// The node types there are: those that are linked into this program, and those of plugins, which win.
+class NodeTypes {
+public:
+    NodeTypes();
+
+    /// Adds those of a plugin; a second time has no effect. Throws as fluxlib::Plugin::load(), and
+    /// Error{invalid_config} when two plugins have the same type.
+    void load(const std::filesystem::path& plugin);
+    /// All plugins (`*.so`) of a folder. Throws as load(), also when there is no such folder.
+    void load_folder(const std::filesystem::path& folder);
+
+    /// Throws Error{unknown_node_type} for the first node of another type, with a suggestion.
+    void check(const flow::Flow& flow) const;
+
+    /// Throws Error{unknown_node_type}, and what the node's constructor throws.
+    std::unique_ptr<fluxlib::Node> make(fluxlib::Service& service, const fluxlib::DataNode& data) const;
+
+    std::vector<std::string> names() const;
+
+private:
+    struct Entry {
+        fluxlib::NodeType type;
+        std::filesystem::path origin; // of a plugin; empty for this program
+    };
+    const Entry& find(const fluxlib::DataNode& data) const;
+
+    std::map<std::string, Entry, std::less<>> types_;
+};
+
+} // namespace fluxctl

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// `fluxctl run` as a shell would call it.
+#include <fluxmq/testing/nats_server.hpp>
+
+#include "program.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <vector>
+
+namespace fluxctl {
+namespace {
+
+namespace fs = std::filesystem;
+using test::fluxctl;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class RunTest : public ::testing::Test {
+protected:
+    RunTest() {
+        fs::create_directories(folder_);
+        write("in.jsonl", "{\"t\": 25, \"city\": \"Bern\"}\n{\"t\": 5, \"city\": \"Oslo\"}\n");
+    }
+    ~RunTest() override { fs::remove_all(folder_); }
+
+    std::string path(const std::string& name) const { return (folder_ / name).string(); }
+    void write(const std::string& name, const std::string& text) const { std::ofstream{path(name)} << text; }
+    std::string read(const std::string& name) const {
+        std::ifstream file{path(name)};
+        return {std::istreambuf_iterator<char>{file}, {}};
+    }
+
+    /// From a file, through a filter, into another file; `head` comes first.
+    void write_flow(const std::string& head = {}) const {
+        write("flow.yaml", head + R"(
+name: weather
+services:
+  source:
+    nodes:
+      lines: {type: lines, settings: {path: )" +
+                               path("in.jsonl") + R"(}}
+  sink:
+    nodes:
+      warm: {type: filter, settings: {where: "t > 20"}}
+      file: {type: json-lines, settings: {path: )" +
+                               path("out.jsonl") + R"(}}
+edges:
+  - lines.out -> warm.in
+  - warm.out -> file.in
+)");
+    }
+
+    const fs::path folder_ = fs::temp_directory_path() / ("fluxctl_run_" + std::to_string(getpid()));
+};
+
+TEST_F(RunTest, a_flow_runs_without_a_broker_and_gives_its_account) {
+    write_flow();
+    const auto run = fluxctl("run " + path("flow.yaml") + " --for 2s");
+    EXPECT_EQ(run.code, 0) << run.output;
+    EXPECT_THAT(run.output,
+                AllOf(HasSubstr("node lines: started"), HasSubstr("service sink: STOPPED"),
+                      HasSubstr("service source: account: published=2 delivered=0"),
+                      HasSubstr("service sink: account: published=1 delivered=3 dropped=0 pending=0")));
+    EXPECT_EQ(read("out.jsonl"), "{\"t\":25,\"city\":\"Bern\"}\n");
+}
+
+TEST_F(RunTest, it_prints_json_for_scripts) {
+    write_flow();
+    test::shell("(" + std::string{FLUXCTL} + " --json run " + path("flow.yaml") + " --for 2s >" +
+                path("out") + " 2>" + path("log") + ")");
+    std::istringstream lines{read("out")};
+    std::vector<std::string> seen;
+    for (std::string line; std::getline(lines, line);) {
+        const auto event = boost::json::parse(line).as_object();
+        const auto* status = event.if_contains("status");
+        seen.push_back(std::string{event.at("event").as_string()} + ' ' +
+                       std::string{event.at("id").as_string()} + ' ' +
+                       boost::json::serialize(status ? *status : event.at("delivered")));
+    }
+    EXPECT_THAT(seen, AllOf(Contains("node file \"started\""), Contains("account sink 3")));
+}
+
+TEST_F(RunTest, on_a_broker_it_does_the_same) {
+    const fluxmq::testing::NatsServer server;
+    write_flow();
+    const auto run = fluxctl("run " + path("flow.yaml") + " --for 2s --transport " + server.url());
+    EXPECT_EQ(run.code, 0) << run.output;
+    EXPECT_EQ(read("out.jsonl"), "{\"t\":25,\"city\":\"Bern\"}\n") << run.output;
+}
+
+TEST_F(RunTest, without_the_broker_it_says_so) {
+    write_flow();
+    const auto run = fluxctl("run " + path("flow.yaml") + " --transport nats://127.0.0.1:1");
+    EXPECT_EQ(run.code, 3) << run.output;
+    EXPECT_THAT(run.output, HasSubstr("127.0.0.1:1"));
+}
+
+TEST_F(RunTest, an_interrupt_ends_it_in_order) {
+    write_flow();
+    const auto run =
+        test::shell(std::string{FLUXCTL} + " run " + path("flow.yaml") + " >" + path("log") +
+                    " 2>&1 & until grep -q 'node lines: started' " + path("log") +
+                    "; do sleep 0.02; done; kill -INT $!; wait $!; echo code $?; cat " + path("log"));
+    EXPECT_THAT(run.output, AllOf(HasSubstr("code 0"), HasSubstr("service source: STOPPED"),
+                                  HasSubstr("service sink: account:")));
+}
+
+TEST_F(RunTest, nodes_come_from_plugins) {
+    const auto with_echo = [this](const std::string& plugins) {
+        write("flow.yaml", plugins + "services:\n  s:\n    nodes:\n      e: {type: echo}\n");
+    };
+    const auto run = [this](const std::string& before, const std::string& after = {}) {
+        return test::shell(before + " " + FLUXCTL + " run " + path("flow.yaml") + " --for 100ms " + after);
+    };
+    fs::copy_file(FLUXLIB_TEST_PLUGIN, path("echo.so"));
+
+    with_echo("");
+    const auto unknown = run("");
+    EXPECT_EQ(unknown.code, 2) << unknown.output;
+    EXPECT_THAT(unknown.output, AllOf(HasSubstr("node 'e' has type 'echo'"), HasSubstr("json-lines"),
+                                      HasSubstr("--plugin"), Not(HasSubstr("STARTING"))));
+
+    const auto by_option = run("", "--plugin " FLUXLIB_TEST_PLUGIN);
+    EXPECT_EQ(by_option.code, 0) << by_option.output;
+    const auto by_folder = run("FLUX_PLUGIN_PATH=" + folder_.string());
+    EXPECT_EQ(by_folder.code, 0) << by_folder.output;
+    with_echo("plugins: [echo.so]\n");
+    const auto by_file = run("");
+    EXPECT_EQ(by_file.code, 0) << by_file.output;
+    const auto twice = run("", "--plugin " FLUXLIB_TEST_PLUGIN);
+    EXPECT_EQ(twice.code, 2) << twice.output; // the same types in two files
+    EXPECT_THAT(twice.output, AllOf(HasSubstr("echo.so"), HasSubstr("both have the node type 'echo'")));
+}
+
+TEST_F(RunTest, a_plugin_that_cannot_be_used_is_named) {
+    write_flow();
+    const auto lost = fluxctl("run " + path("flow.yaml") + " --plugin /nowhere/lost.so");
+    EXPECT_EQ(lost.code, 2) << lost.output;
+    EXPECT_THAT(lost.output, AllOf(HasSubstr("/nowhere/lost.so"), HasSubstr("No such file")));
+    const auto old = fluxctl("run " + path("flow.yaml") + " --plugin " FLUXLIB_TEST_OLD_PLUGIN);
+    EXPECT_EQ(old.code, 2) << old.output;
+    EXPECT_THAT(old.output, HasSubstr("fluxlib 0.0.1, some compiler"));
+}
+
+TEST_F(RunTest, the_stock_nodes_are_a_plugin_too) {
+    write_flow();
+    const auto run = fluxctl("run " + path("flow.yaml") + " --for 2s --plugin " FLUX_STOCK_PLUGIN);
+    EXPECT_EQ(run.code, 0) << run.output;
+    EXPECT_EQ(read("out.jsonl"), "{\"t\":25,\"city\":\"Bern\"}\n");
+}
+
+TEST_F(RunTest, a_node_that_fails_makes_it_fail) {
+    write_flow();
+    fs::remove(path("in.jsonl"));
+    const auto run = fluxctl("run " + path("flow.yaml") + " --for 100ms");
+    EXPECT_EQ(run.code, 1) << run.output;
+    EXPECT_THAT(run.output, AllOf(HasSubstr("in.jsonl"), HasSubstr("No such file")));
+}
+
+TEST_F(RunTest, wrong_settings_are_told_before_anything_starts) {
+    write_flow();
+    const auto text = read("flow.yaml");
+    write("flow.yaml", std::string{text}.replace(text.find("t > 20"), 6, "t >> 2"));
+    const auto run = fluxctl("run " + path("flow.yaml") + " --for 100ms");
+    EXPECT_EQ(run.code, 2) << run.output;
+    EXPECT_THAT(run.output, AllOf(HasSubstr("node 'warm'"), HasSubstr("'where'"), HasSubstr("column 4"),
+                                  Not(HasSubstr("STARTING"))));
+}
+
+} // namespace
+} // namespace fluxctl
