@@ -121,7 +121,7 @@ json::object node_data(const NodeRuntime& node, const NodeStatistics& statistics
             {"pending", statistics.inputs.pending},
             {"pending_bytes", statistics.inputs.pending_bytes},
             {"dropped", drops_by_reason(statistics.inputs.dropped)},
-            {"restarts", 0}};
+            {"restarts", node.restarts()}};
 }
 
 void add_statistics(const NodeRuntime& node, json::array& endpoints) {

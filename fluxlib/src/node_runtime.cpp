@@ -33,7 +33,8 @@ NodeRuntime::NodeRuntime(Node& n, Service& s, std::string i, NodeOptions o)
       logger_{std::move(o.logger)}, timer_{o.timer ? o.timer : o.node.timer},
       tick_callback_{std::move(o.on_tick)}, status_strings_{std::move(o.status)}, auto_listen_{o.auto_listen},
       replace_settings_{o.replace_settings}, restart_on_settings_{o.restart_on_settings},
-      own_timer_{o.timer.has_value()}, input_limits_{o.input_limits}, mailbox_{fluxmq::Mailbox::create()} {
+      own_timer_{o.timer.has_value()}, input_limits_{o.input_limits}, supervisor_{o.supervision},
+      mailbox_{fluxmq::Mailbox::create()} {
     if (const auto why = fluxmq::publish_problem(id); !why.empty())
         throw Error{errc::invalid_topic, "the node id '" + id + "' cannot be part of a topic: " + why};
     if (const auto* wanted = timer();
@@ -65,7 +66,7 @@ void NodeRuntime::begin_loop(const asio::any_io_executor& executor) {
     loop_runs_ = true;
     hook_runs_ = true;
     // Once the service's loop has heard of the end it may delete the node: nothing touches it here after that.
-    asio::co_spawn(with_tag(executor_, this), loop(), [this](std::exception_ptr, bool node_lives) {
+    spawn_loop([this](std::exception_ptr, bool node_lives) {
         if (node_lives)
             service.runtime_->call_on_own_loop(elsewhere_, [this] { loop_ended(); });
     });
@@ -86,8 +87,11 @@ void NodeRuntime::loop_ended() noexcept {
 // False when the node is gone.
 Task<bool> NodeRuntime::loop() {
     const auto mailbox = mailbox_;
+    if (watchdog_) // it cancels a hook, and not what comes after that
+        co_await asio::this_coro::throw_if_cancelled(false);
     Turn turn{clock()};
     while (lifecycle != NodeState::destroyed) {
+        ++hooks_begun_;
         if (auto control = mailbox_->pop_control()) {
             meter_.add_message_time(turn.lap());
             co_await (*control)();
@@ -105,7 +109,7 @@ Task<bool> NodeRuntime::loop() {
                 auto topic = failure ? current_topic() : std::string{};
                 end_message();
                 if (failure)
-                    co_await report("on_input", std::move(topic), failure, input);
+                    co_await message_failed("on_input", std::move(topic), failure, input);
             } else {
                 co_await handle(*delivery);
             }
@@ -214,7 +218,7 @@ Task<> NodeRuntime::handle(fluxmq::Mailbox::Delivery& delivery) {
     }
     current_headers_ = nullptr;
     if (failure)
-        co_await report("on_input", std::string{message.topic()}, failure, &route.input);
+        co_await message_failed("on_input", std::string{message.topic()}, failure, &route.input);
 }
 
 // One handler that throws does not keep the others, or on_input, from the message.
@@ -230,7 +234,7 @@ Task<> NodeRuntime::hand_to(Input::Route& route, Message message) {
             failure = std::current_exception();
         }
         if (failure)
-            co_await report("input handler", std::string{message.topic()}, failure, &route.input);
+            co_await message_failed("input handler", std::string{message.topic()}, failure, &route.input);
     }
 }
 
@@ -250,21 +254,31 @@ Task<> NodeRuntime::do_command(NodeCommand command) {
         begin_loop(executor);
     auto done = std::make_shared<Completion>();
     // A loop that is about to end takes nothing more.
-    if (!loop_runs_ || !mailbox_->post([this, command, done] { return execute(command, done); })) {
+    const bool by_itself = tag_of(executor) == this;
+    if (!loop_runs_ ||
+        !mailbox_->post([this, command, done, by_itself] { return execute(command, done, by_itself); })) {
         co_await execute(command, done);
         if (last_command_ == done) // a destroy without a loop to end
             loop_ended();
-    } else if (tag_of(executor) == this) {
+    } else if (by_itself) {
         co_return; // our own hook waits: the command runs when it has returned
     }
     co_await done->wait();
 }
 
-Task<> NodeRuntime::execute(NodeCommand command, std::shared_ptr<Completion> done) {
+Task<> NodeRuntime::execute(NodeCommand command, std::shared_ptr<Completion> done, bool by_itself) {
     const NodeState state_now = lifecycle;
+    restart_timer_.cancel(); // whoever commands the node has the last word
+    mailbox_->hold(false);
+    if (!by_itself)
+        supervisor_.begin_anew();
     const auto wanted = transition(state_now, command, was_created_);
     switch (wanted.kind) {
-    case Transition::Kind::nothing: done->finish(); break;
+    case Transition::Kind::nothing:
+        if (state_now == NodeState::error) // what waited for a restart waits in vain
+            set_gates(Gate::not_started);
+        done->finish();
+        break;
     case Transition::Kind::illegal:
         done->finish(std::make_exception_ptr(
             Error{errc::illegal_transition, "node '" + id + "' is " + std::string{to_string(state_now)} +
@@ -275,7 +289,9 @@ Task<> NodeRuntime::execute(NodeCommand command, std::shared_ptr<Completion> don
         const bool ok = co_await carry_out(wanted, *done);
         if (wanted.to == NodeState::destroyed)
             last_command_ = done;
-        co_await enter(ok ? wanted.to : NodeState::error);
+        const auto reached = ok ? wanted.to : NodeState::error;
+        co_await enter(reached);
+        settle_after(reached, by_itself);
         if (wanted.to != NodeState::destroyed)
             done->finish();
         break;
@@ -296,10 +312,8 @@ Task<bool> NodeRuntime::carry_out(const Transition& wanted, Completion& done) {
     }
     if (wanted.runs_start) {
         set_gates(Gate::open);
-        if (!co_await run_hook("on_start", [this] { return node.on_start(); }, &done)) {
-            set_gates(Gate::not_started);
-            co_return false;
-        }
+        if (!co_await run_hook("on_start", [this] { return node.on_start(); }, &done))
+            co_return false; // what waits may wait for another attempt, see settle_after()
         started_at_ = last_tick_ = clock().now();
         ticks_ = deadlines_ = 0;
         ticking_ = true;
@@ -470,6 +484,7 @@ Task<bool> NodeRuntime::run_hook(const char* name, Hook hook, Completion* done) 
     }
     if (!failure)
         co_return true;
+    failure = as_timeout(failure);
     if (done && !done->failure)
         done->failure = std::make_exception_ptr(HookError{id, name, {}, failure});
     co_await report(name, {}, failure);
@@ -493,6 +508,23 @@ Task<> NodeRuntime::report(const char* hook, std::string topic, std::exception_p
     }
     if (!again.empty())
         logger().error("on_error itself threw: {}", again);
+}
+
+Task<> NodeRuntime::message_failed(const char* hook, std::string topic, std::exception_ptr cause,
+                                   const Input* input) {
+    co_await report(hook, std::move(topic), as_timeout(cause), input);
+    co_await hook_threw();
+}
+
+// A hook for a message, a tick or settings has thrown.
+Task<> NodeRuntime::hook_threw() {
+    if (!supervisor_.policy().fail_on_throw || lifecycle != NodeState::started)
+        co_return;
+    lifecycle = NodeState::stopping;
+    stop_ticking();
+    co_await run_hook("on_stop", [this] { return node.on_stop(); });
+    co_await enter(NodeState::error);
+    settle_after(NodeState::error, false);
 }
 
 Task<> NodeRuntime::report_overflow(Input& input, std::uint64_t count) {
@@ -558,7 +590,8 @@ Task<> NodeRuntime::tick() {
             tick_callback_();
             co_return;
         });
-    co_await run_hook("on_tick", [&] { return node.on_tick(tick); });
+    if (!co_await run_hook("on_tick", [&] { return node.on_tick(tick); }))
+        co_await hook_threw();
 }
 
 // --- Settings ------------------------------------------------------------------------------------------------
@@ -611,7 +644,8 @@ Task<> NodeRuntime::take_settings(boost::json::object wanted, Message message) {
         co_return;
     }
     settings = std::move(wanted);
-    co_await run_hook("on_settings", [&] { return node.on_settings(std::move(message)); });
+    if (!co_await run_hook("on_settings", [&] { return node.on_settings(std::move(message)); }))
+        co_await hook_threw();
 }
 
 } // namespace fluxlib

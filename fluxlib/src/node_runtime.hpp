@@ -7,6 +7,7 @@
 
 #include "completion.hpp"
 #include "node_meter.hpp"
+#include "supervisor.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -65,6 +66,7 @@ public:
     /// Thread safety: any thread, as is meter().
     NodeStatistics statistics() const;
     const NodeMeter& meter() const noexcept { return meter_; }
+    std::uint64_t restarts() const noexcept { return supervisor_.restarts(); }
     void when_finished(std::function<void()> call) { finished_ = std::move(call); }
     /// Says again what the status is: a manager may have missed it.
     void repeat_status();
@@ -110,7 +112,7 @@ private:
     Task<> handle(fluxmq::Mailbox::Delivery& delivery);
     Task<> hand_to(Input::Route& route, Message message);
 
-    Task<> execute(NodeCommand command, std::shared_ptr<Completion> done);
+    Task<> execute(NodeCommand command, std::shared_ptr<Completion> done, bool by_itself = false);
     Task<bool> carry_out(const Transition& wanted, Completion& done);
     Task<> open_inputs();
     void set_gates(fluxmq::Inlet::Gate gate) noexcept;
@@ -124,7 +126,17 @@ private:
     Task<bool> run_hook(const char* name, Hook hook, Completion* done = nullptr);
     Task<> report(const char* hook, std::string topic, std::exception_ptr cause,
                   const Input* input = nullptr);
+    Task<> message_failed(const char* hook, std::string topic, std::exception_ptr cause, const Input* input);
     Task<> report_overflow(Input& input, std::uint64_t count);
+
+    // Supervision (node_supervision.cpp)
+    Task<> hook_threw();
+    void settle_after(NodeState state, bool by_itself);
+    void restart_in(fluxmq::Clock::duration pause);
+    void spawn_loop(std::function<void(std::exception_ptr, bool)> ended);
+    void watch_hooks();
+    void look_at_hook();
+    std::exception_ptr as_timeout(std::exception_ptr failure);
 
     const DataTimer* timer() const noexcept;
     void arm_timer();
@@ -150,6 +162,11 @@ private:
     const fluxmq::MailboxLimits input_limits_;
 
     NodeMeter meter_;
+    Supervisor supervisor_;
+    fluxmq::Timer restart_timer_;
+    struct Watchdog;
+    std::shared_ptr<Watchdog> watchdog_; // where hooks have a time limit
+    std::uint64_t hooks_begun_ = 0;      // messages and controls; written by the node's loop
     std::shared_ptr<fluxmq::Mailbox> mailbox_;
     mutable std::mutex ports_mutex_;
     std::size_t place_ = 0;

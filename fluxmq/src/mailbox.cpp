@@ -163,6 +163,7 @@ struct Mailbox::State {
     Slot* left = nullptr;                // slots to use again
     Inlet::Part* reading_part = nullptr; // of the message that the reader is at
     Slot* reading = nullptr;             // the reader's own
+    bool held = false;                   // written under both: the data lane waits
 
     // Written under `entry`: what the reader must not overlook.
     alignas(cache_line) std::atomic<bool> control_waits{false};
@@ -250,7 +251,11 @@ struct Mailbox::State {
     // --- With `exit` ---
 
     // The message to pop next: of the control lane first.
-    Slot* first() const noexcept { return waiting[0].head ? waiting[0].head : waiting[1].head; }
+    Slot* first() const noexcept {
+        if (waiting[0].head)
+            return waiting[0].head;
+        return held ? nullptr : waiting[1].head;
+    }
 
     std::uint64_t pending(const Inlet::Part& part) const noexcept {
         return part.waits() + (reading_part == &part ? 1 : 0);
@@ -319,7 +324,7 @@ struct Mailbox::State {
     }
 
     bool empty() const noexcept {
-        return !first() && !arrived[0].head && !arrived[1].head && control.empty();
+        return !first() && !arrived[0].head && (held || !arrived[1].head) && control.empty();
     }
 
     // Slots whose messages were dropped: they are destroyed without a lock.
@@ -484,6 +489,11 @@ Mailbox::Look Mailbox::look() {
     }
     call_all(calls);
     return seen;
+}
+
+void Mailbox::hold(bool held) noexcept {
+    const State::Both locks{*state_};
+    state_->held = held;
 }
 
 Task<> Mailbox::woken() { return state_->wakeup.wait(); }

@@ -5,6 +5,7 @@
 #include <fluxlib/lifecycle.hpp>
 #include <fluxlib/ports.hpp>
 #include <fluxlib/state.hpp>
+#include <fluxlib/supervision.hpp>
 #include <fluxlib/task.hpp>
 #include <fluxmq/clock.hpp>
 #include <fluxmq/error.hpp>
@@ -80,6 +81,8 @@ struct NodeOptions {
     bool replace_settings = false;
     /// Whether a node that runs is stopped before a config's new settings come, and started after them.
     bool restart_on_settings = false;
+    /// What happens when it fails, or a hook hangs.
+    Supervision supervision = {};
 };
 
 /// A component of a service: derive, and override the hooks that matter.

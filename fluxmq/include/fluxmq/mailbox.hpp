@@ -76,6 +76,10 @@ public:
     Look look();
     Task<> woken();
 
+    /// While it is held, messages of the data lane come in and stay: pop_message() and wait() pass over them. For the
+    /// reader.
+    void hold(bool held) noexcept;
+
     /// Takes nothing in from now on; what waits can still be popped. Idempotent.
     void close() noexcept;
 

@@ -165,7 +165,7 @@ TEST_P(Conformance, a_cancelled_subscribe_leaves_nothing_and_may_be_repeated) {
 }
 
 TEST_P(RedirectConformance, a_redirected_subscription_loses_and_doubles_nothing) {
-    with_two([this](Transport& receiving, Transport& sending) -> Task<> {
+    with_two([](Transport& receiving, Transport& sending) -> Task<> {
         const auto count = scaled(20'000);
         const auto name = topic();
         const auto one = std::make_shared<Inbox>();
