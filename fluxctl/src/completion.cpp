@@ -170,7 +170,7 @@ compdef _{0} {0}
 }
 
 std::string fish_completion(const CLI::App& app) {
-    const auto name = app.get_name();
+    const auto& name = app.get_name();
     auto script = fmt::format("# fish completion of {0}; use it by: {0} completion fish | source\n", name);
     const auto add = [&](const std::string& condition, const std::vector<Option>& options) {
         for (const auto& option : options) {

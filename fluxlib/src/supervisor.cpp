@@ -8,8 +8,7 @@ namespace fluxlib {
 std::optional<fluxmq::Clock::duration> Supervisor::pause_after(bool failure, fluxmq::Clock::time_point now) {
     if (policy_.restart == Restart::never || (policy_.restart == Restart::on_failure && !failure))
         return std::nullopt;
-    while (!tried_.empty() && now - tried_.front() >= policy_.window)
-        tried_.pop_front();
+    std::erase_if(tried_, [&](auto time) { return now - time >= policy_.window; });
     const auto before = tried_.size();
     given_up_ = before >= static_cast<std::size_t>(std::max(1, policy_.most_restarts));
     if (given_up_)

@@ -6,8 +6,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <optional>
+#include <vector>
 
 namespace fluxlib {
 
@@ -33,7 +33,7 @@ public:
 
 private:
     const Supervision policy_;
-    std::deque<fluxmq::Clock::time_point> tried_; // within the window
+    std::vector<fluxmq::Clock::time_point> tried_; // within the window, oldest first
     bool given_up_ = false;
     std::atomic<std::uint64_t> restarts_{0};
 };

@@ -4,6 +4,8 @@
 #include "inbox.hpp"
 #include "terminal.hpp"
 
+#include <fmt/format.h>
+
 namespace fluxctl {
 
 namespace {
@@ -23,7 +25,7 @@ void print_message(const fluxmq::Message& message, bool json, bool pretty) {
     const auto size = format_bytes(static_cast<double>(message.payload().size()));
     print_line(styled(message.topic(), Style::bold) + styled("  " + size, Style::dim));
     for (const auto& [name, value] : message.headers())
-        print_line(styled("  " + name + ": " + value, Style::dim));
+        print_line(styled(fmt::format("  {}: {}", name, value), Style::dim));
     print_line(format_payload(message.text(), pretty) + '\n');
 }
 
