@@ -7,8 +7,6 @@
 
 namespace fluxlib {
 
-using fluxmq::Error;
-
 namespace {
 
 // Commands are few, and none may be lost.
