@@ -2,8 +2,7 @@
 #include <fluxlib/node.hpp>
 
 #include "node_runtime.hpp"
-
-#include <algorithm>
+#include "port_lists.hpp"
 
 namespace fluxlib {
 
@@ -24,12 +23,10 @@ std::string text_of(const std::exception_ptr& cause, const std::string& topic) {
 }
 
 template <class Port>
-Port& find_port(const std::vector<std::unique_ptr<Port>>& ports, std::string_view alias,
-                std::string_view kind, const std::string& node) {
-    const auto found =
-        std::find_if(ports.begin(), ports.end(), [&](const auto& port) { return port->alias() == alias; });
-    if (found != ports.end())
-        return **found;
+Port& known_port(const std::vector<std::unique_ptr<Port>>& ports, std::string_view alias,
+                 std::string_view kind, const std::string& node) {
+    if (auto* port = find_port(ports, alias))
+        return *port;
     std::string known;
     for (const auto& port : ports)
         known += (known.empty() ? "" : ", ") + port->alias();
@@ -60,8 +57,8 @@ const std::string& Node::status() const noexcept { return runtime_->status; }
 void Node::set_status(std::string status) { runtime_->set_status(std::move(status)); }
 const boost::json::object& Node::settings() const noexcept { return runtime_->settings; }
 
-Input& Node::input(std::string_view alias) { return find_port(runtime_->inputs, alias, "input", id()); }
-Output& Node::output(std::string_view alias) { return find_port(runtime_->outputs, alias, "output", id()); }
+Input& Node::input(std::string_view alias) { return known_port(runtime_->inputs, alias, "input", id()); }
+Output& Node::output(std::string_view alias) { return known_port(runtime_->outputs, alias, "output", id()); }
 std::string Node::get_global_topic() const { return service().topic().time(); }
 
 Task<> Node::init() { return runtime_->command(NodeCommand::init); }

@@ -3,6 +3,7 @@
 #include <fluxmq/error.hpp>
 
 #include "node_runtime.hpp"
+#include "port_lists.hpp"
 #include "tagged_executor.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -12,21 +13,6 @@
 namespace fluxlib {
 
 namespace {
-
-template <class Port>
-Port* find_port(const std::vector<std::unique_ptr<Port>>& ports, std::string_view alias) {
-    const auto found =
-        std::find_if(ports.begin(), ports.end(), [&](const auto& port) { return port->alias() == alias; });
-    return found == ports.end() ? nullptr : found->get();
-}
-
-template <class Data>
-std::vector<std::string> topics_of(const std::vector<Data>& ports, std::string_view alias) {
-    for (const auto& port : ports)
-        if (port.alias == alias)
-            return port.topics;
-    return {};
-}
 
 Task<> run_and_tell(std::function<Task<>()> work, std::shared_ptr<Completion> done) {
     std::exception_ptr failure;

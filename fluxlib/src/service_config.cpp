@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A config takes the place of the one before it: prepared as a whole, and then switched to, or left alone.
+#include "port_lists.hpp"
 #include "rewiring.hpp"
 #include "service_runtime.hpp"
 
@@ -15,14 +16,6 @@ namespace {
 // What is said of a config that could not be applied names the node.
 [[noreturn]] void refuse(const std::string& node_id, const std::string& what) {
     throw Error{errc::invalid_config, "node '" + node_id + "': " + what};
-}
-
-const std::vector<std::string>& topics_of(const DataNode& data, const std::string& alias) {
-    static const std::vector<std::string> none;
-    for (const auto& port : data.inputs)
-        if (port.alias == alias)
-            return port.topics;
-    return none;
 }
 
 } // namespace
@@ -138,7 +131,7 @@ void ServiceRuntime::plan_wiring(Change& change) {
     for (const auto& data : change.plan.change)
         if (auto* node = look_up(data.id))
             for (auto* input : node->all_inputs())
-                change.rewiring.change(*input, topics_of(data, input->alias()));
+                change.rewiring.change(*input, topics_of(data.inputs, input->alias()));
     for (const auto& node_id : change.plan.destroy)
         if (auto* node = look_up(node_id))
             for (auto* input : node->all_inputs())
