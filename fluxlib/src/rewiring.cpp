@@ -70,23 +70,35 @@ void Rewiring::arrive(Input& input) {
 
 void Rewiring::leave(Input& input) { moves_.push_back({input.routes_.front().get(), {}}); }
 
-// Who hears `pattern`, is not to hear it any more, and has not been asked for it yet.
-Input::Route* Rewiring::find_giver(const std::string& pattern) const {
-    for (const auto& move : moves_) {
-        if (move.arrives || contains(move.wanted, pattern) || !contains(move.route->patterns, pattern) ||
-            std::find(taken_.begin(), taken_.end(), std::pair{move.route, pattern}) != taken_.end())
-            continue;
-        const std::lock_guard lock{move.route->input.node_.ports_mutex()};
-        const auto index = index_of(move.route->patterns, pattern);
-        auto& all = move.route->subscriptions;
+// Who hears a pattern, and is not to hear it any more.
+Rewiring::Givers Rewiring::find_givers() const {
+    Givers givers;
+    for (const auto& move : moves_)
+        if (!move.arrives)
+            for (const auto& pattern : move.route->patterns)
+                if (!contains(move.wanted, pattern))
+                    givers.emplace(pattern, move.route);
+    return givers;
+}
+
+// Takes the first that can give `pattern` away, for it gives once; null when there is none.
+Input::Route* Rewiring::take_giver(Givers& givers, const std::string& pattern) {
+    for (auto [at, end] = givers.equal_range(pattern); at != end; ++at) {
+        auto* route = at->second;
+        const std::lock_guard lock{route->input.node_.ports_mutex()};
+        const auto index = index_of(route->patterns, pattern);
+        auto& all = route->subscriptions;
         // Whether the transport can do it is seen by giving it to the receiver that it has.
-        if (index < all.size() && all[index].redirect(move.route->receiver(index)))
-            return move.route;
+        if (index < all.size() && all[index].redirect(route->receiver(index))) {
+            givers.erase(at);
+            return route;
+        }
     }
     return nullptr;
 }
 
 Task<> Rewiring::prepare() {
+    auto givers = find_givers();
     for (auto& move : moves_) {
         if (!move.listens)
             continue;
@@ -96,12 +108,10 @@ Task<> Rewiring::prepare() {
                 continue;
             Gain gain;
             gain.index = i;
-            gain.giver = find_giver(pattern);
-            if (gain.giver) {
-                taken_.emplace_back(gain.giver, pattern);
-            } else if (move.arrives) {
+            gain.giver = take_giver(givers, pattern);
+            if (!gain.giver && move.arrives)
                 continue; // its init() does it
-            } else {
+            if (!gain.giver) {
                 gain.later = std::make_shared<Later>();
                 auto topic = pattern;
                 gain.subscription = co_await transport_.subscribe(std::move(topic), gain.later);

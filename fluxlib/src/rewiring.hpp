@@ -3,6 +3,7 @@
 
 #include "node_runtime.hpp"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,12 +55,13 @@ private:
         std::vector<Gain> gains = {};
     };
 
-    Input::Route* find_giver(const std::string& pattern) const;
+    using Givers = std::multimap<std::string, Input::Route*>;
+    Givers find_givers() const;
+    static Input::Route* take_giver(Givers& givers, const std::string& pattern);
     void take(Move& move);
 
     fluxmq::Transport& transport_;
     std::vector<Move> moves_;
-    std::vector<std::pair<Input::Route*, std::string>> taken_;
     std::vector<fluxmq::Subscription> left_;
     bool committed_ = false;
 };
