@@ -10,9 +10,10 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/locale/utf.hpp>
+#include <fmt/chrono.h>
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <random>
 #include <regex>
@@ -43,14 +44,7 @@ std::string make_id() {
 }
 
 // RFC 3339. The service's clock is steady, and knows no date.
-std::string now_as_text() {
-    const auto now = std::chrono::system_clock::now();
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    char text[sizeof "2000-01-01T00:00:00Z"];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
+std::string now_as_text() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 bool is_semantic_version(const std::string& text) {
     static const std::regex pattern{R"((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*))"
@@ -60,35 +54,16 @@ bool is_semantic_version(const std::string& text) {
     return std::regex_match(text, pattern);
 }
 
-// The length of the UTF-8 character that `text` begins with; 0 when it begins with none.
-std::size_t character_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const auto lead = byte(0);
-    const std::size_t length = lead < 0x80                   ? 1
-                               : lead >= 0xC2 && lead < 0xE0 ? 2
-                               : lead >= 0xE0 && lead < 0xF0 ? 3
-                               : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                             : 0;
-    if (length > text.size())
-        return 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((byte(i) & 0xC0) != 0x80)
-            return 0;
-    // Longer than need be, half of a surrogate pair, or beyond the last character.
-    if ((lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F) ||
-        (lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F))
-        return 0;
-    return length;
-}
-
 // JSON that strict readers take, whatever bytes the text of an error has.
 std::string serialized(const json::object& answer) {
+    namespace utf = boost::locale::utf;
     auto text = json::serialize(answer);
-    for (std::size_t at = 0; at < text.size();) {
-        const auto length = character_length(std::string_view{text}.substr(at));
-        if (length == 0)
-            text[at] = '?';
-        at += std::max<std::size_t>(length, 1);
+    for (auto at = text.begin(); at != text.end();) {
+        auto after = at;
+        if (utf::is_valid_codepoint(utf::utf_traits<char>::decode(after, text.end())))
+            at = after;
+        else
+            *at++ = '?';
     }
     return text;
 }
@@ -262,7 +237,7 @@ json::object Discovery::ping() const { return response("ping"); }
 
 json::object Discovery::info() const {
     json::array endpoints;
-    for (const auto* node : nodes())
+    for (const auto* node : service_.all_nodes())
         for (const auto* input : node->all_inputs())
             for (const auto& topic : node->topics_of(*input)) {
                 auto described = endpoint(*node, *input, topic);
@@ -277,20 +252,12 @@ json::object Discovery::info() const {
 
 json::object Discovery::stats() const {
     json::array endpoints;
-    for (const auto* node : nodes())
+    for (const auto* node : service_.all_nodes())
         add_statistics(*node, endpoints);
     auto answer = response("stats");
     answer["started"] = started_;
     answer["endpoints"] = std::move(endpoints);
     return answer;
-}
-
-// Good until the next co_await: nodes go on this event loop only.
-std::vector<const NodeRuntime*> Discovery::nodes() const {
-    std::vector<const NodeRuntime*> all;
-    for (const auto& node_id : service_.node_ids())
-        all.push_back(&service_.find(node_id));
-    return all;
 }
 
 } // namespace fluxlib

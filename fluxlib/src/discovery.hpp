@@ -52,7 +52,6 @@ private:
     boost::json::object info() const;
     boost::json::object stats() const;
     boost::json::object response(std::string_view kind) const;
-    std::vector<const NodeRuntime*> nodes() const;
 
     const ServiceRuntime& service_;
     const std::string name_;

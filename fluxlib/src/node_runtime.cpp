@@ -394,7 +394,7 @@ std::uint64_t NodeRuntime::published() const {
 NodeStatistics NodeRuntime::statistics() const {
     auto errors = meter_.errors();
     return {.inputs = counters(),
-            .published = node.published(),
+            .published = published(),
             .errors = errors.count,
             .last_error = std::move(errors.last),
             .message_time = meter_.message_time(),

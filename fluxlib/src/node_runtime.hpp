@@ -127,10 +127,10 @@ private:
     Task<> report(const char* hook, std::string topic, std::exception_ptr cause,
                   const Input* input = nullptr);
     Task<> message_failed(const char* hook, std::string topic, std::exception_ptr cause, const Input* input);
+    Task<> hook_threw();
     Task<> report_overflow(Input& input, std::uint64_t count);
 
     // Supervision (node_supervision.cpp)
-    Task<> hook_threw();
     void settle_after(NodeState state, bool by_itself);
     void restart_in(fluxmq::Clock::duration pause);
     void spawn_loop(std::function<void(std::exception_ptr, bool)> ended);

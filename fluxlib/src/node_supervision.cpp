@@ -8,8 +8,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 
-#include <algorithm>
-
 namespace fluxlib {
 
 namespace asio = boost::asio;

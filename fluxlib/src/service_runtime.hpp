@@ -74,6 +74,8 @@ public:
     /// Throws Error{unknown_node}.
     NodeRuntime& find(std::string_view node_id) const;
     std::vector<std::string> node_ids() const;
+    /// Good until the next co_await.
+    std::vector<NodeRuntime*> all_nodes() const;
     void add_factory(std::string type, Service::NodeFactory factory);
     std::unique_ptr<Node> make(const DataNode& data) const;
     Task<> command(std::string node_id, NodeCommand command);
@@ -162,7 +164,6 @@ private:
     bool take_in(std::unique_ptr<Record> record);
     Record* record_of(std::string_view node_id) const;
     NodeRuntime* look_up(std::string_view node_id) const;
-    std::vector<NodeRuntime*> all_nodes() const;
     std::vector<std::shared_ptr<Entry>> all_entries() const;
     void erase(std::string_view node_id);
     Task<> handler_loop(std::shared_ptr<Entry> entry, Handler handler);
