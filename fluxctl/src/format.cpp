@@ -3,11 +3,11 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/locale/utf.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 namespace fluxctl {
 
@@ -71,14 +71,6 @@ void append_pretty(std::string& out, const json::value& value, std::size_t depth
     }
 }
 
-std::optional<json::value> parsed(std::string_view text) {
-    boost::system::error_code failed;
-    auto value = json::parse(text, failed);
-    if (failed)
-        return std::nullopt;
-    return value;
-}
-
 std::string hex(std::string_view bytes) {
     std::string text;
     for (const unsigned char byte : bytes)
@@ -103,21 +95,20 @@ std::string hex_dump(std::string_view bytes) {
     return bytes.size() > shown ? text + "\n..." : text;
 }
 
-// Bytes of the UTF-8 character that begins with `lead`; 0 for none.
-std::size_t character_size(unsigned char lead) noexcept {
-    return lead < 0x80                    ? 1
-           : lead >= 0xc2 && lead <= 0xdf ? 2
-           : (lead & 0xf0) == 0xe0        ? 3
-           : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                          : 0;
-}
-
 std::size_t shown_width(std::string_view text) noexcept {
     return static_cast<std::size_t>(std::count_if(
         text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 } // namespace
+
+std::optional<json::value> parsed_json(std::string_view text) {
+    boost::system::error_code failed;
+    auto value = json::parse(text, failed);
+    if (failed)
+        return std::nullopt;
+    return value;
+}
 
 std::string pretty_json(const json::value& value) {
     std::string out;
@@ -126,18 +117,13 @@ std::string pretty_json(const json::value& value) {
 }
 
 bool is_text(std::string_view bytes) noexcept {
-    while (!bytes.empty()) {
-        const auto lead = static_cast<unsigned char>(bytes.front());
-        const auto size = character_size(lead);
-        const bool control = (lead < 0x20 && lead != '\t' && lead != '\n' && lead != '\r') || lead == 0x7f;
-        if (size == 0 || size > bytes.size() || control)
+    namespace utf = boost::locale::utf;
+    const char* at = bytes.data();
+    for (const char* const end = at + bytes.size(); at != end;) {
+        const auto c = utf::utf_traits<char>::decode(at, end);
+        const bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0);
+        if (!utf::is_valid_codepoint(c) || control)
             return false;
-        for (const char c : bytes.substr(1, size - 1))
-            if ((static_cast<unsigned char>(c) & 0xc0) != 0x80)
-                return false;
-        if (lead == 0xc2 && static_cast<unsigned char>(bytes[1]) < 0xa0) // control characters as well
-            return false;
-        bytes.remove_prefix(size);
     }
     return true;
 }
@@ -146,7 +132,7 @@ std::string format_payload(std::string_view payload, bool pretty) {
     if (!is_text(payload))
         return hex_dump(payload);
     if (pretty)
-        if (const auto value = parsed(payload))
+        if (const auto value = parsed_json(payload))
             return pretty_json(*value);
     return std::string{payload};
 }
@@ -165,7 +151,7 @@ json::object to_json(const fluxmq::Message& message) {
         values.get_array().emplace_back(value);
     }
     object["headers"] = std::move(headers);
-    if (auto value = parsed(message.text()))
+    if (auto value = parsed_json(message.text()))
         object["json"] = std::move(*value);
     else if (is_text(message.text()))
         object["text"] = message.text();

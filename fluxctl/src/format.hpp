@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ namespace fluxctl {
 std::string format_duration(std::chrono::nanoseconds duration); ///< `500ms`, `2s`, `1.25us`
 std::string format_bytes(double bytes);                         ///< `128 B`, `1.2 kB`, `3.4 MB`
 std::string format_rate(double per_second);                     ///< `12.3/s`
+
+/// The JSON that a text is; nothing when it is none.
+std::optional<boost::json::value> parsed_json(std::string_view text);
 
 /// JSON over several lines, indented by two spaces.
 std::string pretty_json(const boost::json::value& value);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "services.hpp"
 
+#include "format.hpp"
 #include "inbox.hpp"
-
-#include <boost/json/parse.hpp>
 
 #include <map>
 #include <utility>
@@ -30,11 +29,10 @@ fluxlib::Task<std::vector<json::object>> ask_services(fluxmq::Transport& transpo
             ++unheard;
             continue;
         }
-        boost::system::error_code failed;
-        const auto value = json::parse(answer->text(), failed);
-        if (failed || !value.is_object() || text_at(value.get_object(), "name").empty())
+        const auto value = parsed_json(answer->text());
+        if (!value || !value->is_object() || text_at(value->get_object(), "name").empty())
             continue;
-        const auto& object = value.get_object();
+        const auto& object = value->get_object();
         auto& service = services[{text_at(object, "name"), text_at(object, "id")}];
         for (const auto& [field, content] : object)
             service.insert_or_assign(field, content);

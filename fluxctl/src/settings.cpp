@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "settings.hpp"
 
+#include "format.hpp"
+
 #include <CLI/CLI.hpp>
-#include <boost/json/parse.hpp>
 
 #include <string_view>
 
@@ -17,11 +18,9 @@ namespace {
 }
 
 json::value value_of(std::string_view text) {
-    boost::system::error_code failed;
-    auto value = json::parse(text, failed);
-    if (failed)
-        return json::string{text};
-    return value;
+    if (auto value = parsed_json(text))
+        return *std::move(value);
+    return json::string{text};
 }
 
 } // namespace

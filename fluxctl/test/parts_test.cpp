@@ -103,8 +103,8 @@ TEST(Format, quantities_are_short) {
 TEST(Format, text_is_safe_to_show) {
     for (const auto& text : {""s, "plain\n\t"s, "Grüße €"s, "\xf0\x9f\x98\x80"s})
         EXPECT_TRUE(is_text(text)) << text;
-    for (const auto& bytes :
-         {"\0"s, "\x1b[31m"s, "\xff"s, "\xc3"s, "\xc0\x80"s, "a\x7f"s, "\xc2\x9b"s, "\xe2\x82"s})
+    for (const auto& bytes : {"\0"s, "\x1b[31m"s, "\xff"s, "\xc3"s, "\xc0\x80"s, "a\x7f"s, "\xc2\x9b"s,
+                              "\xe2\x82"s, "\xe0\x80\x9b"s, "\xed\xa0\x80"s})
         EXPECT_FALSE(is_text(bytes)) << bytes;
 }
 

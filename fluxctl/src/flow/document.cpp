@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "flow/document.hpp"
 
+#include <boost/locale/utf.hpp>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
@@ -15,6 +16,7 @@ namespace fluxctl::flow {
 
 namespace {
 
+namespace utf = boost::locale::utf;
 using Kind = Element::Kind;
 
 Place place_of(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
@@ -186,23 +188,6 @@ private:
     std::map<YAML::anchor_t, std::shared_ptr<const Element>> anchors_;
 };
 
-// The bytes of the UTF-8 character that `text` begins with, 0 where there is none (RFC 3629).
-std::size_t utf8_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const auto first = byte(0);
-    if (first < 0x80)
-        return 1;
-    const std::size_t length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-    if (length == 0 || text.size() < length)
-        return 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((byte(i) & 0xc0) != 0x80)
-            return 0;
-    const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-    const bool beyond = (first == 0xed && byte(1) >= 0xa0) || (first == 0xf4 && byte(1) >= 0x90);
-    return overlong || beyond ? 0 : length;
-}
-
 // What yaml-cpp does not look at: it would pass on bytes that are no text, and end at some control characters.
 std::optional<Problem> text_problem(std::string_view text) {
     if (text.size() > max_size)
@@ -211,15 +196,14 @@ std::optional<Problem> text_problem(std::string_view text) {
                        "the file has more than " + std::to_string(max_size >> 20) + " MiB",
                        "split the flow, or keep what is large in files of its own"};
     Place place{1, 1};
-    for (std::size_t i = 0; i < text.size();) {
-        const auto length = utf8_length(text.substr(i));
-        if (length == 0)
+    const char* at = text.data();
+    for (const char* const end = at + text.size(); at != end;) {
+        const auto c = utf::utf_traits<char>::decode(at, end);
+        if (!utf::is_valid_codepoint(c))
             return Problem{place, "", "a byte is not UTF-8", "save the file as UTF-8"};
-        const auto c = static_cast<unsigned char>(text[i]);
         if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
             return Problem{place, "", "there is a control character", "remove it"};
         place = c == '\n' ? Place{place.line + 1, 1} : Place{place.line, place.column + 1};
-        i += length;
     }
     return {};
 }
