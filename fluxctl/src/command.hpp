@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace fluxctl {
@@ -26,6 +27,15 @@ struct Context {
     /// The chosen command, set by its callback and awaited by main(): its result is the exit code.
     std::function<fluxlib::Task<int>()> command;
 };
+
+/// When `command` is the chosen one, `run` is what main() awaits, with what its options were parsed into.
+template <class Options>
+void set_command(CLI::App& command, Context& context, std::shared_ptr<Options> options,
+                 fluxlib::Task<int> (*run)(const Context&, const Options&)) {
+    command.callback([&context, options, run] {
+        context.command = [&context, options, run] { return run(context, *options); };
+    });
+}
 
 /// Each command has a function; set_up() calls them in the order of --help.
 void add_check(CLI::App& app, Context& context);

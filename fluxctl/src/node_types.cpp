@@ -54,8 +54,8 @@ const NodeTypes::Entry& NodeTypes::find(const fluxlib::DataNode& data) const {
     for (const auto& name : known)
         list += (list.empty() ? "" : ", ") + name;
     auto text = "node '" + data.id + "' has type '" + data.type + "'; ";
-    if (const auto hint = suggest(data.type, known); hint.starts_with("did you mean"))
-        text += hint + " ";
+    if (const auto meant = nearest(data.type, known); !meant.empty())
+        text += "did you mean '" + meant + "'? ";
     throw Error{errc::unknown_node_type, text + "Known are " + (list.empty() ? "none" : list) +
                                              "; others come from plugins (--plugin, FLUX_PLUGIN_PATH, or "
                                              "'plugins' in the flow file)"};

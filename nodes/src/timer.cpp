@@ -2,6 +2,7 @@
 #include "stock_node.hpp"
 
 #include <boost/describe/class.hpp>
+#include <fmt/chrono.h>
 
 #include <ctime>
 
@@ -18,12 +19,8 @@ namespace {
 std::string utc_now() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-    const auto seconds = static_cast<std::time_t>(ms / 1000);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[32];
-    const auto length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &parts);
-    return std::string{text, length} + std::to_string(1000 + ms % 1000).substr(1) + "Z";
+    const auto date = fmt::gmtime(static_cast<std::time_t>(ms / 1000));
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", date, ms % 1000);
 }
 
 } // namespace

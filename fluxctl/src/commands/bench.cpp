@@ -141,8 +141,7 @@ void add_bench(CLI::App& app, Context& context) {
         ->capture_default_str();
     command->footer("Example:\n  fluxctl bench --messages 500000 --size 1024\n"
                     "One publisher, one subscriber, and up to 2000 requests, one after the other.");
-    command->callback(
-        [bench, &context] { context.command = [bench, &context] { return measure(context, *bench); }; });
+    set_command(*command, context, bench, &measure);
 }
 
 } // namespace fluxctl

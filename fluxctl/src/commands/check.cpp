@@ -43,8 +43,7 @@ void add_check(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("check", "look for mistakes in a flow file");
     command->add_option("flow", *path, "the flow file (docs/flow.md)")->required();
     command->footer("Example:\n  fluxctl check plant.yaml");
-    command->callback(
-        [path, &context] { context.command = [path, &context] { return check(context, *path); }; });
+    set_command(*command, context, path, &check);
 }
 
 } // namespace fluxctl

@@ -86,8 +86,7 @@ void add_graph(CLI::App& app, Context& context) {
         ->capture_default_str();
     command->add_option("-o,--output", graph->output, "a file to write; standard output without it");
     command->footer("Example:\n  fluxctl graph plant.yaml --format svg -o plant.svg");
-    command->callback(
-        [graph, &context] { context.command = [graph, &context] { return draw(context, *graph); }; });
+    set_command(*command, context, graph, &draw);
 }
 
 } // namespace fluxctl

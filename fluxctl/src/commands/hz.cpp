@@ -73,7 +73,7 @@ void add_hz(CLI::App& app, Context& context) {
     command->add_option("-n,--count", hz->count, "end after so many messages")->check(CLI::PositiveNumber);
     command->footer("Example:\n  fluxctl hz camera.image\n"
                     "Each second a line: the rate, and the gaps between the messages of that second.");
-    command->callback([hz, &context] { context.command = [hz, &context] { return measure(context, *hz); }; });
+    set_command(*command, context, hz, &measure);
 }
 
 } // namespace fluxctl

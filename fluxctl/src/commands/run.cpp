@@ -7,10 +7,11 @@
 #include "command.hpp"
 #include "flow/file.hpp"
 #include "host.hpp"
+#include "terminal.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -50,25 +51,24 @@ void print_event(const HostEvent& event, bool as_json) {
     if (as_json) {
         json::object line{{"event", name_of(event.kind)}, {is_error ? "service" : "id", event.id}};
         line[is_error ? "text" : "status"] = event.text;
-        std::cout << json::serialize(line) << std::endl;
+        print_json(line);
     } else if (!is_error) {
-        std::cout << name_of(event.kind) << ' ' << event.id << ": " << event.text << std::endl;
+        print_line(fmt::format("{} {}: {}", name_of(event.kind), event.id, event.text));
     }
 }
 
 void print_account(const HostReport::Ended& ended, bool as_json) {
     const auto& account = ended.report.account;
     if (as_json)
-        std::cout << json::serialize(json::object{{"event", "account"},
-                                                  {"id", ended.service},
-                                                  {"published", account.published},
-                                                  {"delivered", account.delivered},
-                                                  {"dropped", account.dropped.total()},
-                                                  {"pending", account.pending},
-                                                  {"drained", ended.report.drained}})
-                  << std::endl;
+        print_json(json::object{{"event", "account"},
+                                {"id", ended.service},
+                                {"published", account.published},
+                                {"delivered", account.delivered},
+                                {"dropped", account.dropped.total()},
+                                {"pending", account.pending},
+                                {"drained", ended.report.drained}});
     else
-        std::cout << "service " << ended.service << ": " << account.line() << std::endl;
+        print_line("service " + ended.service + ": " + account.line());
 }
 
 // --- What is run -------------------------------------------------------------------------------------------------
@@ -164,8 +164,7 @@ void add_run(CLI::App& app, Context& context) {
         });
     add_duration(*command, "--for", run->length, "how long, such as 500ms, 2s, 5m; else until Ctrl-C");
     command->footer("Example:\n  fluxctl run plant.yaml --plugin ./libmy_nodes.so");
-    command->callback(
-        [run, &context] { context.command = [run, &context] { return host_flow(context, *run); }; });
+    set_command(*command, context, run, &host_flow);
 }
 
 } // namespace fluxctl

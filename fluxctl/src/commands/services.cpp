@@ -92,7 +92,7 @@ void add_ls(CLI::App& app, Context& context) {
     add_duration(*command, "--wait", ask->wait, "how long to collect answers");
     command->footer("Example:\n  fluxctl ls --wait 1s\n"
                     "It shows whatever answers to the NATS service protocol, Flux or not.");
-    command->callback([ask, &context] { context.command = [ask, &context] { return show(context, *ask); }; });
+    set_command(*command, context, ask, &show);
 }
 
 void add_info(CLI::App& app, Context& context) {
@@ -101,7 +101,7 @@ void add_info(CLI::App& app, Context& context) {
     command->add_option("name", ask->name, "of the service, as ls shows it")->required();
     add_duration(*command, "--wait", ask->wait, "how long to collect answers");
     command->footer("Example:\n  fluxctl info vision");
-    command->callback([ask, &context] { context.command = [ask, &context] { return show(context, *ask); }; });
+    set_command(*command, context, ask, &show);
 }
 
 } // namespace fluxctl

@@ -121,8 +121,7 @@ void add_status(CLI::App& app, Context& context) {
     command->add_option("service", options->service, "its id; none: all that ls finds");
     add_duration(*command, "--wait", options->wait, "how long to wait for an answer");
     command->footer("Example:\n  fluxctl status vision\nA service that is no Flux service shows a -.");
-    command->callback(
-        [options, &context] { context.command = [options, &context] { return show(context, *options); }; });
+    set_command(*command, context, options, &show);
 }
 
 } // namespace fluxctl

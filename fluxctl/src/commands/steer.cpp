@@ -208,8 +208,7 @@ void add_verb(CLI::App& app, Context& context, const Verb& verb) {
         "Example:\n  fluxctl " + verb.name +
         " vision camera detector\nThe exit code is 1 when the service reports an error, and 4 when it "
         "reports nothing.");
-    command->callback(
-        [order, &context] { context.command = [order, &context] { return steer(context, *order); }; });
+    set_command(*command, context, order, &steer);
 }
 
 } // namespace

@@ -92,8 +92,7 @@ void add_sub(CLI::App& app, Context& context) {
     command->add_flag("--pretty", sub->pretty, "JSON over several lines, as on a terminal");
     command->add_flag("--rate", sub->rate, "print each second how much comes, not the messages");
     command->footer("Examples:\n  fluxctl sub 'plant.>' -n 10\n  fluxctl sub camera.image --rate");
-    command->callback(
-        [sub, &context] { context.command = [sub, &context] { return listen(context, *sub); }; });
+    set_command(*command, context, sub, &listen);
 }
 
 } // namespace fluxctl

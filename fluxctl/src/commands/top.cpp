@@ -157,8 +157,7 @@ void add_top(CLI::App& app, Context& context) {
         "Each second a table: of each node or endpoint its requests so far and a second, its errors, and "
         "the mean time\nthat a request took. PENDING, DROPPED and RESTARTS are told by Flux services only. "
         "Ctrl-C ends it.");
-    command->callback(
-        [top, &context] { context.command = [top, &context] { return watch(context, *top); }; });
+    set_command(*command, context, top, &watch);
 }
 
 } // namespace fluxctl

@@ -7,10 +7,11 @@
 #include "connection.hpp"
 #include "flow/file.hpp"
 #include "flow/manager.hpp"
+#include "terminal.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/json/serialize.hpp>
+#include <fmt/chrono.h>
 
 #include <algorithm>
 #include <csignal>
@@ -31,20 +32,21 @@ constexpr auto poll_interval = 200ms;
 constexpr auto silence_patience = 3s;
 constexpr auto stop_patience = 5s;
 
-// Now, by the wall clock, to the millisecond.
-std::string time_text(const char* format, bool utc) {
-    const auto now = std::chrono::system_clock::now();
-    const auto seconds = std::chrono::system_clock::to_time_t(now);
-    std::tm parts{};
-    if (utc)
-        gmtime_r(&seconds, &parts);
-    else
-        localtime_r(&seconds, &parts);
-    char text[32];
-    const auto length = std::strftime(text, sizeof text, format, &parts);
-    const auto thousandths =
-        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-    return std::string{text, length} + '.' + std::to_string(1000 + thousandths).substr(1);
+// Milliseconds by the wall clock.
+std::int64_t wall_clock() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+std::string local_time() {
+    const auto ms = wall_clock();
+    return fmt::format("{:%H:%M:%S}.{:03}", fmt::localtime(static_cast<std::time_t>(ms / 1000)), ms % 1000);
+}
+
+std::string utc() {
+    const auto ms = wall_clock();
+    const auto date = fmt::gmtime(static_cast<std::time_t>(ms / 1000));
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", date, ms % 1000);
 }
 
 // The development manager of one flow file. All that happens comes through its mailbox, one at a time: messages, and
@@ -217,7 +219,7 @@ private:
                 object["node"] = event.node;
             object[event.error.empty() ? "status" : "error"] =
                 event.error.empty() ? event.status : event.error;
-            std::cout << boost::json::serialize(object) << std::endl;
+            print_json(object);
             return;
         }
         const auto who = event.service + (event.node.empty() ? "" : "/" + event.node);
@@ -230,7 +232,7 @@ private:
         if (context_.json) {
             boost::json::object object{{"time", utc()}, {"flow", name}, {"event", what}};
             object["services"] = boost::json::array(services.begin(), services.end());
-            std::cout << boost::json::serialize(object) << std::endl;
+            print_json(object);
             return;
         }
         std::string text = "flow " + name + ' ' + std::string{what};
@@ -242,10 +244,8 @@ private:
     // On one line, whatever a service says, and without what would steer the terminal.
     static void line(std::string text) {
         std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-        std::cout << time_text("%H:%M:%S", false) << ' ' << text << std::endl;
+        print_line(local_time() + ' ' + text);
     }
-
-    static std::string utc() { return time_text("%Y-%m-%dT%H:%M:%S", true) + 'Z'; }
 
     const Context& context_;
     const std::string path_;
@@ -287,8 +287,7 @@ void add_up(CLI::App& app, Context& context) {
     command->add_option("flow", *path, "the flow file (docs/flow.md); a change of it is taken over")
         ->required();
     command->footer("Example:\n  fluxctl up plant.yaml");
-    command->callback(
-        [path, &context] { context.command = [path, &context] { return up(context, *path); }; });
+    set_command(*command, context, path, &up);
 }
 
 } // namespace fluxctl
