@@ -191,14 +191,17 @@ private:
     }
     void field() {
         std::vector<std::string> path;
-        do {
+        while (true) {
             const auto begin = at_;
             while (at_ < text_.size() && continues_name(text_[at_]))
                 ++at_;
             if (at_ == begin)
                 expected("a field name after '.'");
             path.emplace_back(text_.substr(begin, at_ - begin));
-        } while (at_ < text_.size() && text_[at_] == '.' && ++at_);
+            if (at_ == text_.size() || text_[at_] != '.')
+                break;
+            ++at_;
+        }
         steps_.push_back({.code = Code::field, .path = std::move(path)});
     }
     void number() {
