@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The checks, in the order of their cost. usage: scripts/check.sh [--list | --all | STEP...]
-# Without arguments: what CI checks. The rest repeats a sanitizer with the other compiler.
+# Without arguments: what CI checks. The rest repeats it with the other compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=${JOBS:-$(nproc)}
@@ -11,16 +11,16 @@ steps=(
     "layers      who may include what; public headers are short; CMake lists every source"
     "release     scripts/release.sh versions, dates and tags"
     "dev         g++: no warnings, all tests"
-    "dev-clang   clang++: no warnings, all tests"
     "headers     each public header compiles alone"
     "tidy        clang-tidy over the libraries"
     "install     an outside project uses the installed package"
     "bench       an optimised build, in which every benchmark runs once"
     "fuzz        the fuzz targets build with libFuzzer, and run for a moment each"
     "asan        g++: all tests under the address and undefined-behaviour sanitizers"
-    "tsan-clang  clang++: all tests under the thread sanitizer"
+    "tsan-clang  clang++: no warnings, all tests under the thread sanitizer"
 )
 more_steps=(
+    "dev-clang   clang++: all tests without a sanitizer"
     "asan-clang  clang++: all tests under the address and undefined-behaviour sanitizers"
     "tsan        g++: all tests under the thread sanitizer"
 )
@@ -44,7 +44,8 @@ step_dev() { build_and_test dev; }
 step_dev_clang() { build_and_test dev-clang; }
 step_headers() { cmake --preset dev-clang && cmake --build --preset dev-clang -j "$jobs" --target header_check; }
 step_tidy() {
-    build dev-clang # for the precompiled headers that the compile commands name
+    # For the precompiled header that the compile commands name.
+    cmake --preset dev-clang && cmake --build --preset dev-clang -j "$jobs" --target fluxmq
     git ls-files -z --cached --others --exclude-standard 'fluxmq/src/*.cpp' 'fluxlib/src/*.cpp' \
         'fluxctl/src/*.cpp' 'nodes/src/*.cpp' \
         'fluxmq/testing/*.cpp' 'fluxlib/testing/*.cpp' |
