@@ -7,6 +7,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +20,30 @@ namespace json = boost::json;
 using fluxmq::errc;
 using fluxmq::Error;
 
+BOOST_DESCRIBE_ENUM(Restart, never, on_failure, always)
+
 namespace {
+
+constexpr std::int64_t longest_ms = 1'000'000'000'000;
+
+// Supervision with the names of the wire.
+struct WrittenSupervision {
+    Restart restart;
+    bool failOnThrow;
+    std::int64_t backoffMs;
+    std::int64_t longestBackoffMs;
+    int mostRestarts;
+    std::int64_t windowMs;
+    std::int64_t hookTimeoutMs;
+
+    WrittenSupervision(const Supervision& from = {})
+        : restart{from.restart}, failOnThrow{from.fail_on_throw}, backoffMs{from.backoff.count()},
+          longestBackoffMs{from.longest_backoff.count()}, mostRestarts{from.most_restarts},
+          windowMs{from.window.count()}, hookTimeoutMs{from.hook_timeout.count()} {}
+};
+BOOST_DESCRIBE_STRUCT(WrittenSupervision, (),
+                      (restart, failOnThrow, backoffMs, longestBackoffMs, mostRestarts, windowMs,
+                       hookTimeoutMs))
 
 [[noreturn]] void refuse(const std::string& where, const std::string& why) {
     throw Error{errc::invalid_config, where + ": " + why};
@@ -114,7 +138,9 @@ DataTimer read_timer(const json::value& value, const std::string& where) {
         if (!interval)
             continue;
         const double length = interval->is_number() ? interval->to_number<double>() : -1;
-        if (!(length >= 0 && length <= 1e12)) // Boost.JSON reads 0e999 as NaN, which is neither less nor more
+        if (!(length >= 0 &&
+              length <= static_cast<double>(
+                            longest_ms))) // Boost.JSON reads 0e999 as NaN, which is neither less nor more
             refuse(reader.field(key), "expected milliseconds, got " + shown(*interval));
         timer.interval = std::chrono::milliseconds{static_cast<std::int64_t>(length)};
         break;
@@ -122,6 +148,29 @@ DataTimer read_timer(const json::value& value, const std::string& where) {
     if (timer.type == TimerType::local && timer.interval.count() <= 0)
         refuse(reader.field("intervalMs"), "a LOCAL timer needs an interval of at least 1 ms");
     return timer;
+}
+
+Supervision read_supervision(const json::value& value, const std::string& where) {
+    WrittenSupervision written;
+    try {
+        written = fluxmq::from_json<WrittenSupervision>(value, fluxmq::Missing::keep_default);
+    } catch (const Error& error) {
+        refuse(where, error.what());
+    }
+    const auto length = [&](std::int64_t ms, const char* name) {
+        if (ms < 0 || ms > longest_ms)
+            refuse(where + "." + name, "expected milliseconds, got " + std::to_string(ms));
+        return std::chrono::milliseconds{ms};
+    };
+    if (written.mostRestarts < 1)
+        refuse(where + ".mostRestarts", "expected at least 1, got " + std::to_string(written.mostRestarts));
+    return {.restart = written.restart,
+            .fail_on_throw = written.failOnThrow,
+            .backoff = length(written.backoffMs, "backoffMs"),
+            .longest_backoff = length(written.longestBackoffMs, "longestBackoffMs"),
+            .most_restarts = written.mostRestarts,
+            .window = length(written.windowMs, "windowMs"),
+            .hook_timeout = length(written.hookTimeoutMs, "hookTimeoutMs")};
 }
 
 // Boost.JSON reads 1e999 as infinity and 0e999 as NaN, which are no JSON when they are written again.
@@ -156,6 +205,8 @@ DataNode read_node(const json::value& value, std::size_t index) {
     }
     node.inputs = read_ports<DataInput>(reader, "inputs", true);
     node.outputs = read_ports<DataOutput>(reader, "outputs", false);
+    if (const auto* supervision = reader.find("supervision"); supervision && !supervision->is_null())
+        node.supervision = read_supervision(*supervision, reader.field("supervision"));
     return node;
 }
 
@@ -208,6 +259,8 @@ json::value to_json(const DataNode& node) {
     object["settings"] = node.settings;
     object["inputs"] = ports_to_json(node.inputs);
     object["outputs"] = ports_to_json(node.outputs);
+    if (node.supervision) // the other SDKs do not know it
+        object["supervision"] = json::value_from(WrittenSupervision{*node.supervision});
     return object;
 }
 

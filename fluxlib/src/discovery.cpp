@@ -88,20 +88,24 @@ json::object drops_by_reason(const fluxmq::Drops& dropped) {
     return reasons;
 }
 
-json::object node_data(const NodeRuntime& node, const NodeStatistics& statistics) {
+// What the protocol has no place for: a node as a whole.
+json::object node_statistics(const NodeRuntime& node, const NodeStatistics& statistics) {
     return {{"node", node.id},
+            {"type", node.type},
             {"status", node.meter().status()},
             {"delivered", statistics.inputs.delivered},
             {"published", statistics.published},
             {"pending", statistics.inputs.pending},
             {"pending_bytes", statistics.inputs.pending_bytes},
             {"dropped", drops_by_reason(statistics.inputs.dropped)},
-            {"restarts", node.restarts()}};
+            {"errors", statistics.errors},
+            {"last_error", statistics.last_error.substr(0, longest_error)},
+            {"restarts", node.restarts()},
+            {"message_time", statistics.message_time.count()},
+            {"control_time", statistics.control_time.count()}};
 }
 
-void add_statistics(const NodeRuntime& node, json::array& endpoints) {
-    const auto statistics = node.statistics();
-    const auto data = node_data(node, statistics);
+void add_endpoints(const NodeRuntime& node, const NodeStatistics& statistics, json::array& endpoints) {
     const auto nanoseconds = static_cast<double>(statistics.message_time.count());
     const auto all = static_cast<double>(std::max<std::uint64_t>(statistics.inputs.delivered, 1));
     for (const auto* input : node.all_inputs()) {
@@ -116,7 +120,7 @@ void add_statistics(const NodeRuntime& node, json::array& endpoints) {
             described["last_error"] = errors.last.substr(0, longest_error);
             described["processing_time"] = time;
             described["average_processing_time"] = delivered == 0 ? 0 : time / delivered;
-            described["data"] = data;
+            described["data"] = {{"node", node.id}, {"input", input->alias()}};
             endpoints.push_back(std::move(described));
         }
     }
@@ -203,7 +207,7 @@ void Discovery::answer(const Message& request, const Verb& verb) {
     }
 }
 
-// A broker has a limit, and the protocol does not split answers: the endpoints beyond it are left out.
+// A broker has a limit, and the protocol does not split answers: the endpoints and nodes beyond it are left out.
 std::string Discovery::fitting(json::object answer) {
     auto text = serialized(answer);
     const auto limit = service_.transport->max_payload();
@@ -211,8 +215,11 @@ std::string Discovery::fitting(json::object answer) {
         return text;
     auto& endpoints = answer.at("endpoints").as_array();
     const auto count = endpoints.size();
-    while (text.size() > limit && !endpoints.empty()) {
-        endpoints.resize(endpoints.size() * limit / text.size());
+    const auto* nodes = answer.if_contains("nodes");
+    while (text.size() > limit && (!endpoints.empty() || (nodes && !nodes->as_array().empty()))) {
+        for (const auto* list : {"endpoints", "nodes"})
+            if (auto* all = answer.if_contains(list))
+                all->as_array().resize(all->as_array().size() * limit / text.size());
         text = serialized(answer);
     }
     if (!std::exchange(told_too_large_, true))
@@ -252,11 +259,16 @@ json::object Discovery::info() const {
 
 json::object Discovery::stats() const {
     json::array endpoints;
-    for (const auto* node : service_.all_nodes())
-        add_statistics(*node, endpoints);
+    json::array nodes;
+    for (const auto* node : service_.all_nodes()) {
+        const auto statistics = node->statistics();
+        add_endpoints(*node, statistics, endpoints);
+        nodes.push_back(node_statistics(*node, statistics));
+    }
     auto answer = response("stats");
     answer["started"] = started_;
     answer["endpoints"] = std::move(endpoints);
+    answer["nodes"] = std::move(nodes);
     return answer;
 }
 

@@ -125,6 +125,11 @@ Task<> NodeRuntime::take_config(DataNode wanted, bool retuned) {
             arm_timer();
         }
     }
+    if (const auto policy = wanted.supervision.value_or(own_supervision_); policy != supervisor_.policy()) {
+        supervisor_.set_policy(policy);
+        watch_timer_.cancel();
+        watch_hooks();
+    }
     if (retuned)
         co_await take_settings(std::move(wanted.settings), {});
 }

@@ -5,6 +5,7 @@
 #include "tagged_executor.hpp"
 #include "turn.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -33,8 +34,8 @@ NodeRuntime::NodeRuntime(Node& n, Service& s, std::string i, NodeOptions o)
       logger_{std::move(o.logger)}, timer_{o.timer ? o.timer : o.node.timer},
       tick_callback_{std::move(o.on_tick)}, status_strings_{std::move(o.status)}, auto_listen_{o.auto_listen},
       replace_settings_{o.replace_settings}, restart_on_settings_{o.restart_on_settings},
-      own_timer_{o.timer.has_value()}, input_limits_{o.input_limits}, supervisor_{o.supervision},
-      mailbox_{fluxmq::Mailbox::create()} {
+      own_timer_{o.timer.has_value()}, input_limits_{o.input_limits}, own_supervision_{o.supervision},
+      supervisor_{o.node.supervision.value_or(o.supervision)}, mailbox_{fluxmq::Mailbox::create()} {
     if (const auto why = fluxmq::publish_problem(id); !why.empty())
         throw Error{errc::invalid_topic, "the node id '" + id + "' cannot be part of a topic: " + why};
     if (const auto* wanted = timer();
@@ -65,11 +66,15 @@ void NodeRuntime::begin_loop(const asio::any_io_executor& executor) {
     executor_ = elsewhere_ ? *further : without_tag(executor);
     loop_runs_ = true;
     hook_runs_ = true;
-    // Once the service's loop has heard of the end it may delete the node: nothing touches it here after that.
-    spawn_loop([this](std::exception_ptr, bool node_lives) {
+    // Once the service's loop has heard of the end it may delete the node: nothing touches it here after that. The
+    // coroutine refers to the slot until then.
+    auto ended = [this, watch = watch_](std::exception_ptr, bool node_lives) {
         if (node_lives)
             service.runtime_->call_on_own_loop(elsewhere_, [this] { loop_ended(); });
-    });
+    };
+    asio::co_spawn(with_tag(executor_, this), loop(),
+                   asio::bind_cancellation_slot(watch_->slot(), std::move(ended)));
+    watch_hooks();
 }
 
 void NodeRuntime::loop_ended() noexcept {
@@ -87,11 +92,11 @@ void NodeRuntime::loop_ended() noexcept {
 // False when the node is gone.
 Task<bool> NodeRuntime::loop() {
     const auto mailbox = mailbox_;
-    if (watchdog_) // it cancels a hook, and not what comes after that
-        co_await asio::this_coro::throw_if_cancelled(false);
+    const auto watch = watch_;
+    co_await asio::this_coro::throw_if_cancelled(false); // it cancels a hook, and not what comes after that
     Turn turn{clock()};
     while (lifecycle != NodeState::destroyed) {
-        ++hooks_begun_;
+        watch->begin();
         if (auto control = mailbox_->pop_control()) {
             meter_.add_message_time(turn.lap());
             co_await (*control)();
@@ -123,6 +128,7 @@ Task<bool> NodeRuntime::loop() {
         } else {
             meter_.add_message_time(turn.lap());
             hook_runs_ = false;
+            watch->rest();
             compact_latest();
             service.runtime_->became_idle();
             auto seen = mailbox->look();
@@ -134,6 +140,7 @@ Task<bool> NodeRuntime::loop() {
             hook_runs_ = true;
         }
     }
+    watch_timer_.cancel();
     co_await answer_rest();
     co_return true;
 }
@@ -391,6 +398,14 @@ std::uint64_t NodeRuntime::published() const {
     return sum;
 }
 
+std::vector<std::string> NodeRuntime::output_topics() const {
+    const std::lock_guard lock{ports_mutex_};
+    std::vector<std::string> all;
+    for (const auto& output : outputs)
+        all.insert(all.end(), output->wire_topics_.begin(), output->wire_topics_.end());
+    return all;
+}
+
 NodeStatistics NodeRuntime::statistics() const {
     auto errors = meter_.errors();
     return {.inputs = counters(),
@@ -457,6 +472,8 @@ void NodeRuntime::publish_status() {
     if (status.empty())
         return;
     meter_.set_status(status);
+    if (status_hidden_)
+        return;
     try {
         transport().publish(service.topic().node_status(id), status);
     } catch (const Error& error) {

@@ -6,6 +6,7 @@
 #include <fluxmq/mailbox.hpp>
 
 #include "completion.hpp"
+#include "hook_watch.hpp"
 #include "node_meter.hpp"
 #include "supervisor.hpp"
 
@@ -57,17 +58,24 @@ public:
     Input* find_input(std::string_view alias) const;
     std::vector<Input*> all_inputs() const;
     std::vector<std::string> topics_of(const Input& input) const;
+    /// As HookWatch::look() and cancel(): of whichever hook runs.
+    void look_at_hook(std::chrono::milliseconds limit);
+    void cancel_hook(std::string why);
     /// Ends it all: a loop that still waits is told to end, and touches nothing of the node any more.
     void abandon() noexcept;
     /// Nothing waits, and no hook runs.
     bool idle() const;
     fluxmq::MailboxCounters counters() const;
     std::uint64_t published() const;
+    /// As they are published on.
+    std::vector<std::string> output_topics() const;
     /// Thread safety: any thread, as is meter().
     NodeStatistics statistics() const;
     const NodeMeter& meter() const noexcept { return meter_; }
     std::uint64_t restarts() const noexcept { return supervisor_.restarts(); }
     void when_finished(std::function<void()> call) { finished_ = std::move(call); }
+    /// While it is hidden, its statuses are not published. Thread safety: any thread.
+    void hide_status(bool hidden) noexcept { status_hidden_ = hidden; }
     /// Says again what the status is: a manager may have missed it.
     void repeat_status();
     fluxmq::Clock& clock() const noexcept { return *service.options().clock; }
@@ -133,9 +141,8 @@ private:
     // Supervision (node_supervision.cpp)
     void settle_after(NodeState state, bool by_itself);
     void restart_in(fluxmq::Clock::duration pause);
-    void spawn_loop(std::function<void(std::exception_ptr, bool)> ended);
     void watch_hooks();
-    void look_at_hook();
+    void on_node_loop(std::function<void()> function);
     std::exception_ptr as_timeout(std::exception_ptr failure);
 
     const DataTimer* timer() const noexcept;
@@ -162,11 +169,11 @@ private:
     const fluxmq::MailboxLimits input_limits_;
 
     NodeMeter meter_;
+    const Supervision own_supervision_; // where a config has none
     Supervisor supervisor_;
     fluxmq::Timer restart_timer_;
-    struct Watchdog;
-    std::shared_ptr<Watchdog> watchdog_; // where hooks have a time limit
-    std::uint64_t hooks_begun_ = 0;      // messages and controls; written by the node's loop
+    const std::shared_ptr<HookWatch> watch_ = std::make_shared<HookWatch>();
+    fluxmq::Timer watch_timer_; // where hooks have a time limit
     std::shared_ptr<fluxmq::Mailbox> mailbox_;
     mutable std::mutex ports_mutex_;
     std::size_t place_ = 0;
@@ -178,6 +185,7 @@ private:
     std::atomic<bool> hook_runs_{false};
     std::atomic<bool> was_created_{false};
     bool counted_as_running_ = false;
+    std::atomic<bool> status_hidden_{false};
     std::shared_ptr<Completion> last_command_; // the destroy, answered when the loop has ended
     std::function<void()> finished_;
     std::shared_ptr<const fluxmq::Headers> current_headers_;
@@ -209,8 +217,9 @@ struct Input::Route {
 
     /// Subscribes the patterns that are not yet.
     Task<> open();
-    /// What a subscription to the pattern of this index puts its messages in.
-    std::shared_ptr<fluxmq::Receiver> receiver(std::size_t index) const;
+    /// What a subscription to the pattern of this index puts its messages in; not those that the patterns `taken`
+    /// match.
+    std::shared_ptr<fluxmq::Receiver> receiver(std::size_t index, std::vector<std::string> taken = {}) const;
 };
 
 /// The patterns that an input with these topics subscribes to.

@@ -4,9 +4,7 @@
 #include "service_runtime.hpp"
 #include "tagged_executor.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 
 namespace fluxlib {
 
@@ -14,51 +12,38 @@ namespace asio = boost::asio;
 using fluxmq::errc;
 using fluxmq::Error;
 
-// Looks now and then whether the node is still at the same hook. It belongs to the node's loop.
-struct NodeRuntime::Watchdog {
-    asio::cancellation_signal signal;
-    fluxmq::Timer timer;
-    std::uint64_t last_seen = 0;
-    int seen = 0;       // so many times in a row
-    bool fired = false; // the present hook was cancelled
-};
-
-void NodeRuntime::spawn_loop(std::function<void(std::exception_ptr, bool)> ended) {
-    if (supervisor_.policy().hook_timeout.count() <= 0) {
-        asio::co_spawn(with_tag(executor_, this), loop(), std::move(ended));
-        return;
-    }
-    watchdog_ = std::make_shared<Watchdog>();
-    const auto slot = watchdog_->signal.slot();
-    asio::co_spawn(with_tag(executor_, this), loop(), asio::bind_cancellation_slot(slot, std::move(ended)));
-    watch_hooks();
-}
-
 void NodeRuntime::watch_hooks() {
-    const auto now = clock().now();
-    watchdog_->timer =
-        clock().call_at(now + supervisor_.policy().hook_timeout / 2, executor_, [this] { look_at_hook(); });
+    const auto limit = supervisor_.policy().hook_timeout;
+    if (limit.count() <= 0)
+        return;
+    watch_timer_ = clock().call_at(clock().now() + limit / 2, executor_, [this, limit] {
+        watch_->look(limit);
+        watch_hooks();
+    });
 }
 
-void NodeRuntime::look_at_hook() {
-    auto& dog = *watchdog_;
-    const bool same = hook_runs_ && hooks_begun_ == dog.last_seen;
-    dog.seen = same ? dog.seen + 1 : 0;
-    dog.last_seen = hooks_begun_;
-    watch_hooks();
-    if (dog.seen < 2)
-        return;
-    dog.fired = true;
-    dog.signal.emit(asio::cancellation_type::terminal);
+void NodeRuntime::look_at_hook(std::chrono::milliseconds limit) {
+    on_node_loop([watch = watch_, limit] { watch->look(limit); });
+}
+
+void NodeRuntime::cancel_hook(std::string why) {
+    on_node_loop([watch = watch_, why = std::move(why)] { watch->cancel(why); });
+}
+
+// The node may have gone when `function` runs.
+void NodeRuntime::on_node_loop(std::function<void()> function) {
+    if (elsewhere_)
+        asio::post(executor_, std::move(function));
+    else
+        function();
 }
 
 // What a cancelled hook has thrown says little.
 std::exception_ptr NodeRuntime::as_timeout(std::exception_ptr failure) {
-    if (!watchdog_ || !std::exchange(watchdog_->fired, false) || !failure)
+    const auto why = watch_->take_why();
+    if (!why || !failure)
         return failure;
-    return std::make_exception_ptr(
-        Error{errc::timeout, "it was cancelled, for it took longer than " +
-                                 std::to_string(supervisor_.policy().hook_timeout.count()) + " ms"});
+    return std::make_exception_ptr(Error{errc::timeout, "it was cancelled, for " + *why});
 }
 
 // The node has come to rest; `by_itself`: it was one of its own hooks that stopped it.

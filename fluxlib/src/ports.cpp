@@ -76,12 +76,13 @@ Task<> Handler::operator()(Message message) const {
 
 // --- Input ---------------------------------------------------------------------------------------------------
 
-std::shared_ptr<fluxmq::Receiver> Input::Route::receiver(std::size_t index) const {
-    const bool overlap = std::any_of(patterns.begin(), patterns.end(), fluxmq::has_wildcard);
-    if (!overlap || index == 0)
+std::shared_ptr<fluxmq::Receiver> Input::Route::receiver(std::size_t index,
+                                                         std::vector<std::string> taken) const {
+    if (std::any_of(patterns.begin(), patterns.end(), fluxmq::has_wildcard))
+        taken.insert(taken.end(), patterns.begin(), patterns.begin() + static_cast<std::ptrdiff_t>(index));
+    if (taken.empty())
         return inlet;
-    const auto end = patterns.begin() + static_cast<std::ptrdiff_t>(index);
-    return std::make_shared<FirstMatch>(std::vector(patterns.begin(), end), inlet);
+    return std::make_shared<FirstMatch>(std::move(taken), inlet);
 }
 
 Task<> Input::Route::open() {

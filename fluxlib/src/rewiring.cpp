@@ -42,6 +42,18 @@ std::size_t index_of(const std::vector<std::string>& all, const std::string& one
     return static_cast<std::size_t>(std::find(all.begin(), all.end(), one) - all.begin());
 }
 
+// Of `wanted` and `fresh`, those that take messages which `pattern` matches too. Equal ones are handed over instead.
+std::vector<std::string> overlapping(const std::string& pattern, const std::vector<std::string>& wanted,
+                                     const std::vector<std::string>& fresh) {
+    std::vector<std::string> found;
+    for (const auto* each : {&wanted, &fresh})
+        for (const auto& other : *each)
+            if (fluxmq::has_wildcard(other) ? fluxmq::has_wildcard(pattern) || fluxmq::matches(other, pattern)
+                                            : fluxmq::matches(pattern, other))
+                found.push_back(other);
+    return found;
+}
+
 } // namespace
 
 Rewiring::~Rewiring() {
@@ -137,11 +149,17 @@ void Rewiring::commit() noexcept {
                 const auto index = index_of(gain.giver->patterns, move.wanted[gain.index]);
                 gain.subscription = std::move(gain.giver->subscriptions[index]);
             }
+    std::vector<std::string> fresh;
+    for (const auto& move : moves_)
+        for (const auto& gain : move.gains)
+            if (gain.later)
+                fresh.push_back(move.wanted[gain.index]);
     for (auto& move : moves_)
-        take(move);
+        take(move, fresh);
 }
 
-void Rewiring::take(Move& move) {
+// `fresh`: the patterns that were subscribed for this change.
+void Rewiring::take(Move& move, const std::vector<std::string>& fresh) {
     auto& route = *move.route;
     const std::lock_guard lock{route.input.node_.ports_mutex()};
     std::vector<fluxmq::Subscription> subscriptions(move.wanted.size());
@@ -150,8 +168,11 @@ void Rewiring::take(Move& move) {
         const auto place = index_of(move.wanted, route.patterns[i]);
         if (place < subscriptions.size())
             subscriptions[place] = std::move(route.subscriptions[i]);
-        else if (route.subscriptions[i].active())
-            left_.push_back(std::move(route.subscriptions[i]));
+        else if (route.subscriptions[i].active()) {
+            if (auto taken = overlapping(route.patterns[i], move.wanted, fresh); !taken.empty())
+                route.subscriptions[i].redirect(route.receiver(i, std::move(taken)));
+            left_.push_back({&route.input.node_, route.patterns[i], std::move(route.subscriptions[i])});
+        }
     }
     const auto before = std::exchange(route.patterns, move.wanted);
     route.expected.clear();
@@ -169,6 +190,18 @@ void Rewiring::take(Move& move) {
         for (std::size_t i = 0; i < subscriptions.size(); ++i)
             subscriptions[i].redirect(route.receiver(i));
     route.subscriptions = std::move(subscriptions);
+}
+
+bool Rewiring::has_left(const NodeRuntime& node, const std::vector<std::string>& topics) const {
+    return std::any_of(left_.begin(), left_.end(), [&](const Left& left) {
+        return left.node == &node && std::any_of(topics.begin(), topics.end(), [&](const auto& topic) {
+                   return fluxmq::matches(left.pattern, topic);
+               });
+    });
+}
+
+void Rewiring::end_left(const NodeRuntime& node) {
+    std::erase_if(left_, [&](const Left& left) { return left.node == &node; });
 }
 
 } // namespace fluxlib

@@ -33,10 +33,13 @@ public:
     fluxmq::Task<> prepare();
     /// From now on every input hears what it is to hear.
     void commit() noexcept;
-    /// Whether something is subscribed that nobody hears any more. It is still heard by whom it was: what was
+    /// Whether something is subscribed that is not wanted any more. It is still heard by whom it was: what was
     /// published before everybody had changed may be on its way.
     bool has_left() const noexcept { return !left_.empty(); }
+    /// Whether `node` hears one of these topics that way.
+    bool has_left(const NodeRuntime& node, const std::vector<std::string>& topics) const;
     void end_left() noexcept { left_.clear(); }
+    void end_left(const NodeRuntime& node);
 
 private:
     class Later;
@@ -55,14 +58,21 @@ private:
         std::vector<Gain> gains = {};
     };
 
+    // A subscription that is not wanted any more.
+    struct Left {
+        const NodeRuntime* node;
+        std::string pattern;
+        fluxmq::Subscription subscription;
+    };
+
     using Givers = std::multimap<std::string, Input::Route*>;
     Givers find_givers() const;
     static Input::Route* take_giver(Givers& givers, const std::string& pattern);
-    void take(Move& move);
+    void take(Move& move, const std::vector<std::string>& fresh);
 
     fluxmq::Transport& transport_;
     std::vector<Move> moves_;
-    std::vector<fluxmq::Subscription> left_;
+    std::vector<Left> left_;
     bool committed_ = false;
 };
 

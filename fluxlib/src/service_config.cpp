@@ -25,8 +25,9 @@ struct ServiceRuntime::Change {
     explicit Change(fluxmq::Transport& transport) : rewiring{transport} {}
 
     ConfigPlan plan;
-    std::vector<std::unique_ptr<Record>> fresh;  // nodes of new ids; taken in while they are prepared
-    std::vector<std::unique_ptr<Record>> remade; // nodes that take the place of one of another type
+    std::vector<std::unique_ptr<Record>> fresh; // nodes of new ids; taken in while they are prepared
+    std::vector<std::unique_ptr<Record>>
+        remade; // nodes that take the place of one of another type at the switch
     std::vector<std::string> fresh_ids;
     std::set<std::string> starting; // what runs now, and is made anew, runs again
     Rewiring rewiring;
@@ -36,7 +37,30 @@ Task<> ServiceRuntime::apply(std::vector<DataNode> wanted) {
     return on_own_loop(do_apply(std::move(wanted)));
 }
 
+// Each config is compared with what the one before it has left.
 Task<> ServiceRuntime::do_apply(std::vector<DataNode> wanted) {
+    const auto caller = boost::asio::any_io_executor{co_await boost::asio::this_coro::executor};
+    if (configs_ > 0 && tag_of(caller)) // that may be what the other one waits for
+        throw Error{errc::illegal_transition,
+                    "another config is being applied, and a node's hook cannot wait for it"};
+    ++configs_;
+    const auto done = std::make_shared<Completion>();
+    if (const auto before = std::exchange(last_config_, done))
+        co_await before->wait();
+    std::exception_ptr failure;
+    try {
+        co_await prepare_and_switch(std::move(wanted));
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    --configs_;
+    done->finish();
+    if (failure)
+        std::rethrow_exception(failure);
+    co_await announce_ready();
+}
+
+Task<> ServiceRuntime::prepare_and_switch(std::vector<DataNode> wanted) {
     Change change{*transport};
     change.plan = diff_config(current_config(), wanted);
     std::exception_ptr failure;
@@ -48,12 +72,13 @@ Task<> ServiceRuntime::do_apply(std::vector<DataNode> wanted) {
     if (failure) {
         for (const auto& node_id : change.fresh_ids)
             co_await quietly(command(node_id, NodeCommand::destroy));
+        for (const auto& record : change.remade)
+            co_await quietly(record->node->runtime_->command(NodeCommand::destroy));
         std::rethrow_exception(failure);
     }
     co_await switch_to(change);
     configured_ = true;
     config_timer_.cancel();
-    co_await announce_ready();
 }
 
 std::vector<DataNode> ServiceRuntime::current_config() const {
@@ -85,7 +110,7 @@ std::unique_ptr<ServiceRuntime::Record> ServiceRuntime::make_record(DataNode dat
     return std::make_unique<Record>(std::move(node), std::make_unique<DataNode>(std::move(data)));
 }
 
-// Everything that can fail, while the running nodes go on as they are.
+// Everything that can fail, the new nodes' on_create among it, while the running nodes go on as they are.
 Task<> ServiceRuntime::prepare(Change& change) {
     for (auto& data : change.plan.create) {
         auto record = make_record(data);
@@ -113,18 +138,31 @@ Task<> ServiceRuntime::prepare(Change& change) {
     for (auto& record : change.fresh) {
         const auto node_id = record->node->id();
         record->topics = co_await subscribe_node(node_id);
-        if (!take_in(std::move(record)))
+        auto& node = *record->node->runtime_;
+        place(node);
+        if (!take_in(record))
             throw Error{errc::duplicate_node, "there is a node '" + node_id + "' already"};
         change.fresh_ids.push_back(node_id);
-        std::string failed;
-        try {
-            co_await command(node_id, NodeCommand::init);
-        } catch (const Error& error) {
-            failed = error.what();
-        }
-        if (!failed.empty())
-            refuse(node_id, "it could not be initialised: " + failed);
+        co_await init_for_config(node);
     }
+    for (const auto& record : change.remade) {
+        auto& node = *record->node->runtime_;
+        place(node);
+        node.hide_status(true); // the id is still that of the node before it
+        co_await init_for_config(node);
+    }
+}
+
+Task<> ServiceRuntime::init_for_config(NodeRuntime& node) {
+    const auto node_id = node.id;
+    std::string failed;
+    try {
+        co_await node.command(NodeCommand::init);
+    } catch (const Error& error) {
+        failed = error.what();
+    }
+    if (!failed.empty())
+        refuse(node_id, "it could not be initialised: " + failed);
 }
 
 void ServiceRuntime::plan_wiring(Change& change) {
@@ -165,29 +203,57 @@ Task<> ServiceRuntime::switch_to(Change& change) {
             *record->config = data;
             co_await quietly(record->node->runtime_->change(data, retuned));
         }
-    if (change.rewiring.has_left()) {
-        co_await quietly(transport->flush(options.drain_timeout));
-        change.rewiring.end_left();
-    }
-    for (const auto& node_id : change.plan.destroy) {
-        co_await finish_waiting(node_id);
+    co_await finish_leaving(change);
+    for (const auto& record : change.remade)
+        if (auto* before = record_of(record->node->id()))
+            record->topics = std::move(before->topics); // they name the id
+    for (const auto& node_id : change.plan.destroy)
         co_await quietly(command(node_id, NodeCommand::destroy));
-    }
     std::vector<std::string> starting;
     for (const auto& node_id : change.fresh_ids)
         if (will_start(node_id))
             starting.push_back(node_id);
     for (auto& record : change.remade) {
-        const auto node_id = record->node->id();
-        auto topics = co_await subscribe_node(node_id);
-        record->topics = std::move(topics);
-        if (!take_in(std::move(record))) // somebody has appended one meanwhile
+        auto& node = *record->node->runtime_;
+        if (!take_in(record)) { // somebody has appended one meanwhile
+            co_await quietly(node.command(NodeCommand::destroy));
             continue;
-        co_await quietly(command(node_id, NodeCommand::init));
-        if (will_start(node_id))
-            starting.push_back(node_id);
+        }
+        node.hide_status(false);
+        node.repeat_status();
+        if (will_start(node.id))
+            starting.push_back(node.id);
     }
     co_await start_together(std::move(starting));
+}
+
+// One after the other the nodes that go handle what has arrived for them; what they publish is still heard by whoever
+// has heard them, be it a node that goes after them.
+Task<> ServiceRuntime::finish_leaving(Change& change) {
+    auto& rewiring = change.rewiring;
+    bool on_its_way = rewiring.has_left();
+    std::vector<std::string> published;
+    for (const auto& node_id : change.plan.destroy) {
+        const auto* node = look_up(node_id);
+        if (!node)
+            continue;
+        if (on_its_way || rewiring.has_left(*node, published)) {
+            co_await quietly(transport->flush(options.drain_timeout));
+            on_its_way = false;
+            published.clear();
+            node = look_up(node_id);
+        }
+        if (!node)
+            continue;
+        rewiring.end_left(*node);
+        const auto topics = node->output_topics();
+        published.insert(published.end(), topics.begin(), topics.end());
+        co_await finish_waiting(node_id);
+    }
+    if (rewiring.has_left()) {
+        co_await quietly(transport->flush(options.drain_timeout));
+        rewiring.end_left();
+    }
 }
 
 // A node that goes first handles what has arrived for it.

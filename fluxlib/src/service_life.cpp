@@ -2,6 +2,7 @@
 #include "service_runtime.hpp"
 #include "tagged_executor.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -20,6 +21,7 @@ using fluxmq::Error;
 namespace {
 
 constexpr fluxmq::Clock::duration longest_config_pause = std::chrono::seconds{30};
+constexpr std::chrono::milliseconds shortest_hook_limit{100}; // at the end
 
 std::string id_or_environment(std::string id) {
     if (id.empty())
@@ -149,7 +151,8 @@ Task<> ServiceRuntime::begin() {
         co_await command_all(NodeCommand::start);
     // What the manager has sent meanwhile waits until now, so that no hook runs beside those above.
     loop_runs_ = true;
-    asio::co_spawn(executor_, loop(), [done = loop_done_](std::exception_ptr) { done->notify(); });
+    auto ended = [done = loop_done_, watch = watch_](std::exception_ptr) { done->notify(); };
+    asio::co_spawn(executor_, loop(), asio::bind_cancellation_slot(watch_->slot(), std::move(ended)));
     arm_tick();
     if (asks_manager())
         ask_for_config();
@@ -217,7 +220,10 @@ void ServiceRuntime::connection_changed(const fluxmq::ConnectionEvent& event) {
 
 Task<> ServiceRuntime::loop() {
     const auto mailbox = mailbox_; // outlives a service that is destroyed while this waits
+    const auto watch = watch_;
+    co_await asio::this_coro::throw_if_cancelled(false); // it cancels a hook, and not what comes after that
     while (co_await mailbox->wait()) {
+        watch->begin();
         if (auto control = mailbox->pop_control()) {
             co_await (*control)();
         } else if (auto delivery = mailbox->pop_message()) {
@@ -229,6 +235,7 @@ Task<> ServiceRuntime::loop() {
             else
                 co_await guarded(command.name, std::move(name), std::move(call));
         }
+        watch->rest();
     }
 }
 
@@ -243,6 +250,8 @@ Task<> ServiceRuntime::guarded(const char* hook, std::string where, Task<> call)
     }
     if (failure.empty())
         co_return;
+    if (const auto why = watch_->take_why())
+        failure = "it was cancelled, for " + *why;
     auto text = "service '" + id + "', " + hook + ": " + failure;
     if (!where.empty())
         text += " (topic '" + where + "')";
@@ -300,6 +309,10 @@ void ServiceRuntime::signal_arrived(int signal) {
         logger->warn("signal {} again: what is left is not waited for", signal);
         cut_short_ = true;
         idle_.notify();
+        const std::string why = "a second signal came while it ran";
+        watch_->cancel(why);
+        for (auto* node : all_nodes())
+            node->cancel_hook(why);
         return;
     }
     signal_ = signal;
@@ -316,6 +329,7 @@ Task<ExitReport> ServiceRuntime::wait() {
     }
     co_await end_.wait();
     ending_ = true;
+    idle_.notify(); // a config that waits for a node lets it go
     ExitReport report{.signal = signal_};
     if (running_)
         co_await end(report);
@@ -330,6 +344,7 @@ Task<> ServiceRuntime::end(ExitReport& report) {
     logger->info("the service ends: {}",
                  signal_ == 0 ? "shutdown() was called" : "signal " + std::to_string(signal_));
     announce(status->stopping());
+    limit_hooks();
     config_timer_.cancel();
     tick_timer_.cancel();
     subscriptions_.clear();
@@ -352,6 +367,7 @@ Task<> ServiceRuntime::end(ExitReport& report) {
         end_subscription(*entry);
         entry->queue->close();
     }
+    end_timer_.cancel();
     announce(status->stopped());
     if (transport->connected())
         co_await quietly(transport->flush(std::chrono::seconds{1}));
@@ -361,6 +377,17 @@ Task<> ServiceRuntime::end(ExitReport& report) {
     logger->info("the service has ended; {}{}{}", report.account.line(), drops.empty() ? "" : "; ", drops);
     for (const auto& name : report.unfinished)
         logger->warn("not finished in time: {}", name);
+}
+
+// From now on, until the end.
+void ServiceRuntime::limit_hooks() {
+    const auto limit = std::max(options.drain_timeout, shortest_hook_limit);
+    end_timer_ = clock().call_at(clock().now() + limit / 2, executor_, [this, limit] {
+        watch_->look(limit);
+        for (auto* node : all_nodes())
+            node->look_at_hook(limit);
+        limit_hooks();
+    });
 }
 
 // A status of the end: the connection may be gone already.

@@ -49,14 +49,18 @@ std::unique_ptr<Node> ServiceRuntime::make(const DataNode& data) const {
     return factory(data);
 }
 
-// Each loop gets the next one in turn. False when there is a node of this id.
-bool ServiceRuntime::take_in(std::unique_ptr<Record> record) {
+// Each loop gets the next one in turn.
+void ServiceRuntime::place(NodeRuntime& node) noexcept {
     const std::lock_guard lock{mutex_};
-    auto& runtime = *record->node->runtime_;
-    if (!by_id_.emplace(runtime.id, record.get()).second)
+    node.place_on(next_place_++ % static_cast<std::size_t>(options.threads));
+}
+
+// False, and nothing is taken, when there is a node of this id.
+bool ServiceRuntime::take_in(std::unique_ptr<Record>& record) {
+    const std::lock_guard lock{mutex_};
+    if (!by_id_.emplace(record->node->runtime_->id, record.get()).second)
         return false;
     nodes_.push_back(std::move(record));
-    runtime.place_on(next_place_++ % static_cast<std::size_t>(options.threads));
     return true;
 }
 
@@ -65,7 +69,8 @@ void ServiceRuntime::append(std::unique_ptr<Node> node) {
         throw Error{errc::unknown_node, "append_node() was given no node"};
     const std::string node_id = node->id();
     auto record = std::make_unique<Record>(std::move(node));
-    if (!take_in(std::move(record)))
+    place(*record->node->runtime_);
+    if (!take_in(record))
         throw Error{errc::duplicate_node, "there is a node '" + node_id + "' already"};
     if (!running_)
         return; // run() will initialise it

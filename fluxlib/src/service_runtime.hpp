@@ -8,6 +8,7 @@
 #include "completion.hpp"
 #include "discovery.hpp"
 #include "event_loop.hpp"
+#include "hook_watch.hpp"
 #include "node_runtime.hpp"
 #include "tagged_executor.hpp"
 
@@ -154,14 +155,18 @@ private:
     Task<> command_each(std::vector<std::string> ids, std::vector<NodeCommand> commands);
     struct Change;
     Task<> do_apply(std::vector<DataNode> wanted);
+    Task<> prepare_and_switch(std::vector<DataNode> wanted);
+    Task<> init_for_config(NodeRuntime& node);
     std::vector<DataNode> current_config() const;
     std::unique_ptr<Record> make_record(DataNode data);
     Task<> prepare(Change& change);
     void plan_wiring(Change& change);
     Task<> switch_to(Change& change);
+    Task<> finish_leaving(Change& change);
     Task<> finish_waiting(std::string node_id);
     Task<> start_together(std::vector<std::string> ids);
-    bool take_in(std::unique_ptr<Record> record);
+    void place(NodeRuntime& node) noexcept;
+    bool take_in(std::unique_ptr<Record>& record);
     Record* record_of(std::string_view node_id) const;
     NodeRuntime* look_up(std::string_view node_id) const;
     std::vector<std::shared_ptr<Entry>> all_entries() const;
@@ -175,6 +180,7 @@ private:
     void arm_tick();
     void signal_arrived(int signal);
     Task<> end(ExitReport& report);
+    void limit_hooks();
     void announce(std::string last) noexcept;
     Task<> drain(ExitReport& report);
     Task<bool> settle(fluxmq::Clock::time_point deadline);
@@ -221,13 +227,16 @@ private:
     fluxmq::MailboxCounters retired_; // of nodes that are gone
     std::uint64_t retired_published_ = 0;
 
+    const std::shared_ptr<HookWatch> watch_ = std::make_shared<HookWatch>(); // of the service's own hooks
     bool loop_runs_ = false;
     std::atomic<bool> running_{false};
     std::atomic<bool> ending_{false};
     std::string development_id_;
-    bool initialised_ = false;     // on_init was called
-    bool configured_ = false;      // a config was applied
-    bool manager_started_ = false; // the manager said start, and did not say stop since
+    bool initialised_ = false;                // on_init was called
+    bool configured_ = false;                 // a config was applied
+    int configs_ = 0;                         // being applied, or waiting for that
+    std::shared_ptr<Completion> last_config_; // the last of them
+    bool manager_started_ = false;            // the manager said start, and did not say stop since
     fluxmq::Timer config_timer_;
     fluxmq::Clock::duration config_pause_{};
 
@@ -241,6 +250,7 @@ private:
     struct Signals;
     std::shared_ptr<Signals> signals_;
     fluxmq::Wakeup end_; // shutdown() or a signal
+    fluxmq::Timer end_timer_;
     // Shared with the loop's end, which may come after that of the service.
     std::shared_ptr<fluxmq::Wakeup> loop_done_ = std::make_shared<fluxmq::Wakeup>();
     fluxmq::Wakeup idle_; // while settling: something became idle

@@ -17,6 +17,7 @@ public:
     explicit Supervisor(const Supervision& policy) : policy_{policy} {}
 
     const Supervision& policy() const noexcept { return policy_; }
+    void set_policy(const Supervision& policy) noexcept { policy_ = policy; }
 
     /// The node has failed, or stopped itself: the pause before it is started again, if it is.
     std::optional<fluxmq::Clock::duration> pause_after(bool failure, fluxmq::Clock::time_point now);
@@ -32,7 +33,7 @@ public:
     std::uint64_t restarts() const noexcept { return restarts_.load(std::memory_order_relaxed); }
 
 private:
-    const Supervision policy_;
+    Supervision policy_;
     std::vector<fluxmq::Clock::time_point> tried_; // within the window, oldest first
     bool given_up_ = false;
     std::atomic<std::uint64_t> restarts_{0};

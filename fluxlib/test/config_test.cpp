@@ -60,6 +60,28 @@ TEST(config, parse_config_knows_pythons_timer_words) {
     EXPECT_EQ(nodes[2].timer->type, TimerType::none);
 }
 
+TEST(config, parse_config_reads_supervision_and_keeps_the_defaults_of_what_is_not_there) {
+    const auto nodes = parse_config(
+        R"([{"id": "a", "supervision": {"restart": "on_failure", "failOnThrow": true, "backoffMs": 10}},
+            {"id": "b", "supervision": {"restart": "always", "longestBackoffMs": 1, "mostRestarts": 2, "windowMs": 3,
+                                        "hookTimeoutMs": 4}},
+            {"id": "c", "supervision": null}])");
+    Supervision first;
+    first.restart = Restart::on_failure;
+    first.fail_on_throw = true;
+    first.backoff = std::chrono::milliseconds{10};
+    EXPECT_EQ(nodes[0].supervision, first);
+    Supervision second;
+    second.restart = Restart::always;
+    second.longest_backoff = std::chrono::milliseconds{1};
+    second.most_restarts = 2;
+    second.window = std::chrono::milliseconds{3};
+    second.hook_timeout = std::chrono::milliseconds{4};
+    EXPECT_EQ(nodes[1].supervision, second);
+    EXPECT_EQ(nodes[2].supervision, std::nullopt);
+    EXPECT_EQ(parse_config(boost::json::serialize(to_json(nodes))), nodes);
+}
+
 TEST(config, to_json_is_what_parse_config_reads) {
     const auto nodes = parse_config(sample);
     EXPECT_EQ(parse_config(boost::json::serialize(to_json(nodes))), nodes);
@@ -68,6 +90,14 @@ TEST(config, to_json_is_what_parse_config_reads) {
 TEST(config, an_error_names_the_node_and_the_field) {
     EXPECT_THAT(refusal("[x"), HasSubstr("line 1, column 2"));
     EXPECT_THAT(refusal("42"), HasSubstr("expected an array of nodes"));
+    const auto supervised = [](const std::string& text) {
+        return refusal(R"([{"id": "a", "supervision": )" + text + "}]");
+    };
+    EXPECT_THAT(supervised("3"), HasSubstr("node 'a': field 'supervision': "));
+    EXPECT_THAT(supervised(R"({"restart": "often"})"), HasSubstr("never, on_failure, always"));
+    EXPECT_THAT(supervised(R"({"mostRestarts": 0})"),
+                HasSubstr("field 'supervision'.mostRestarts: expected at least 1, got 0"));
+    EXPECT_THAT(supervised(R"({"windowMs": -1})"), HasSubstr("expected milliseconds, got -1"));
     EXPECT_THAT(refusal(R"({"nodes": 3})"), HasSubstr("expected an array of nodes"));
     EXPECT_THAT(refusal("[3]"), HasSubstr("node [0]: expected an object, got 3"));
     EXPECT_THAT(refusal(R"([{"type":"x"}])"), HasSubstr("node [0]: field 'id': it is missing"));

@@ -23,6 +23,32 @@ struct Kinds {
             throw std::runtime_error{"no such device"};
         }
     };
+    struct Broken : Worker {
+        using Worker::Worker;
+        Task<> on_create() override {
+            co_await note("on_create");
+            throw std::runtime_error{"the device is broken"};
+        }
+    };
+    /// Applies a config when it is told to, by a message or, with a setting, at its start.
+    struct Planner : Worker {
+        using Worker::Worker;
+        Task<> on_start() override { return plan(settings().contains("at_start")); }
+        Task<> on_input(Message) override { return plan(true); }
+
+    private:
+        Task<> plan(bool wanted) {
+            if (!wanted)
+                co_return;
+            std::string failure;
+            try {
+                co_await service().apply_config(R"([{"id": "p", "type": "planner"}])");
+            } catch (const Error& error) {
+                failure = error.what();
+            }
+            co_await note("planned: " + failure);
+        }
+    };
 };
 
 class ManagedOn : public ::testing::TestWithParam<Broker> {
@@ -43,6 +69,8 @@ protected:
             service.register_node<Kinds::Worker>("worker");
             service.register_node<Kinds::Worker>("other");
             service.register_node<Kinds::Refusing>("refusing");
+            service.register_node<Kinds::Broken>("broken");
+            service.register_node<Kinds::Planner>("planner");
             co_await service.run();
             co_await body(*manager, service);
             service.shutdown();
@@ -160,6 +188,79 @@ TEST_P(ManagedOn, a_node_that_ran_and_is_made_anew_runs_again) {
     });
 }
 
+TEST_P(ManagedOn, a_node_of_another_type_that_cannot_be_initialised_leaves_the_one_before_it) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        manager.start("svc");
+        co_await manager.wait_for_node("b", "started");
+        const auto wired = [](const char* type) {
+            return R"([{"id": "a", "type": "other", "outputs": [{"alias": "out", "topics": ["data"]}]},
+                       {"id": "b", "type": ")" +
+                   std::string{type} + R"(", "inputs": [{"alias": "in", "topics": ["data"]}]}])";
+        };
+        manager.serve_config("svc", wired("broken"));
+        manager.send_config("svc");
+        co_await manager.wait_for_error("svc", "node 'b': it could not be initialised");
+        EXPECT_EQ(log.count("a on_stop"), 0u);
+        EXPECT_EQ(log.count("b on_stop"), 0u);
+        service.node("a").output("out").publish("as before");
+        co_await log.wait_for("b on_input in=as before");
+        // Nothing of the attempt was to be seen.
+        EXPECT_THAT(manager.node_statuses("b"), ElementsAre("created", "started"));
+
+        manager.serve_config("svc", wired("other"));
+        manager.send_config("svc");
+        co_await manager.wait_for_node("b", "started", 2);
+        EXPECT_THAT(manager.node_statuses("b"),
+                    ElementsAre("created", "started", "destroyed", "created", "started"));
+        service.node("a").output("out").publish("anew");
+        co_await log.wait_for("b on_input in=anew");
+    });
+}
+
+TEST_P(ManagedOn, configs_that_come_at_once_are_applied_one_after_the_other) {
+    with_manager("[]", [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_service("svc", "READY");
+        const auto config_of = [](int number) {
+            return R"([{"id": "n)" + std::to_string(number) + R"(", "type": "worker"}])";
+        };
+        int applied = 0;
+        for (int i = 0; i < 5; ++i) {
+            const auto apply = [](Service& target, std::string config, int& count) -> Task<> {
+                co_await target.apply_config(config);
+                ++count;
+            };
+            mesh.spawn(apply(service, config_of(i), applied));
+        }
+        manager.serve_config("svc", config_of(9));
+        manager.send_config("svc");
+        co_await manager.wait_for_node("n9", "created");
+        co_await manager.wait_for_service("svc", "READY", 7);
+        EXPECT_EQ(applied, 5);
+        EXPECT_THAT(service.node_ids(), ElementsAre("n9"));
+    });
+}
+
+TEST_P(ManagedOn, a_hook_may_apply_a_config_but_not_while_another_one_waits_for_it) {
+    with_manager(
+        R"([{"id": "p", "type": "planner"}])", [&](FakeManager& manager, Service& service) -> Task<> {
+            co_await manager.wait_for_node("p", "created");
+            manager.start("svc");
+            co_await manager.wait_for_node("p", "started");
+            manager.serve_config(
+                "svc", R"([{"id": "p", "type": "planner", "inputs": [{"alias": "in", "topics": ["plan"]}]},
+                                        {"id": "q", "type": "planner", "settings": {"at_start": true}}])");
+            manager.send_config("svc");
+            co_await log.wait_for(
+                "q planned: illegal transition: another config is being applied, and a node's hook "
+                "cannot wait for it");
+            co_await manager.wait_for_node("q", "started");
+            service.publish("plan", "now");
+            co_await manager.wait_for_node("q", "destroyed");
+            co_await log.wait_for("p planned: ");
+        });
+}
+
 TEST_P(ManagedOn, a_bad_config_is_an_error_and_leaves_the_nodes_as_they_are) {
     with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
         co_await manager.wait_for_node("b", "created");
@@ -174,9 +275,8 @@ TEST_P(ManagedOn, a_bad_config_is_an_error_and_leaves_the_nodes_as_they_are) {
         send(R"([{"id": "x", "type": "worker"}, {"id": "x", "type": "worker"}])");
         co_await manager.wait_for_error("svc", "node 'x': the id occurs twice");
         send(R"([{"id": "x", "type": "warp drive"}])");
-        co_await manager.wait_for_error(
-            "svc",
-            "unknown node type: node 'x' has type 'warp drive'; registered are other, refusing, worker");
+        co_await manager.wait_for_error("svc", "unknown node type: node 'x' has type 'warp drive'; "
+                                               "registered are broken, other, planner, refusing, worker");
         send(R"([{"id": "ok", "type": "worker"}, {"id": "x", "type": "refusing"}])");
         co_await manager.wait_for_error("svc", "no such device");
         EXPECT_THAT(service.node_ids(), ElementsAre("a", "b"));

@@ -66,9 +66,49 @@ struct Kinds {
     };
 };
 
+/// Passes on what it gets, once it is let.
+struct Slow : Node {
+    using Node::Node;
+    static inline fluxmq::Wakeup* may_go = nullptr;
+    static inline int handled = 0;
+
+private:
+    Task<> on_input(Message message) override {
+        if (handled++ == 0)
+            co_await may_go->wait();
+        output("out").publish(message.payload());
+    }
+};
+
 constexpr int topic_count = 4;
 
 std::string topic_of(int number) { return "data." + std::to_string(number); }
+
+boost::json::value source(const std::string& id, const std::string& topic) {
+    DataNode node;
+    node.id = id;
+    node.type = "source";
+    node.outputs.push_back({"out", {topic}});
+    return to_json(node);
+}
+
+boost::json::value sink(const std::string& id, const std::string& type,
+                        const std::vector<std::string>& topics) {
+    DataNode node;
+    node.id = id;
+    node.type = type;
+    node.inputs.push_back({"in", topics});
+    return to_json(node);
+}
+
+boost::json::value slow(const std::string& id, const std::string& in, const std::string& out) {
+    DataNode node;
+    node.id = id;
+    node.type = "slow";
+    node.inputs.push_back({"in", {in}});
+    node.outputs.push_back({"out", {out}});
+    return to_json(node);
+}
 
 /// A graph in which every topic goes to one sink, so that each message is handled once, whatever the wiring.
 class Graph {
@@ -106,22 +146,6 @@ public:
     }
 
 private:
-    static boost::json::value source(const std::string& id, const std::string& topic) {
-        DataNode node;
-        node.id = id;
-        node.type = "source";
-        node.outputs.push_back({"out", {topic}});
-        return to_json(node);
-    }
-    static boost::json::value sink(const std::string& id, const std::string& type,
-                                   const std::vector<std::string>& topics) {
-        DataNode node;
-        node.id = id;
-        node.type = type;
-        node.inputs.push_back({"in", topics});
-        return to_json(node);
-    }
-
     std::vector<int> sinks_{0, 1, 2, 3};
     int sink_of_[topic_count] = {0, 1, 2, 3};
     bool is_other_[topic_count] = {};
@@ -145,6 +169,7 @@ protected:
             service.register_node<Kinds::OtherSink>("other");
             service.register_node<Kinds::Source>("source");
             service.register_node<Kinds::Refusing>("refusing");
+            service.register_node<Slow>("slow");
             co_await service.run();
             const auto text = boost::json::serialize(config);
             co_await service.apply_config(text);
@@ -235,6 +260,94 @@ TEST_P(RewiringOn, a_hundred_random_configs_lose_and_double_nothing) {
     EXPECT_EQ(ledger.created["still-sink"], 1);
     for (const auto& [node, numbers] : ledger.of_node)
         EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end())) << node;
+}
+
+TEST_P(RewiringOn, what_a_node_that_goes_has_queued_still_goes_its_way) {
+    fluxmq::Wakeup may_go;
+    Slow::may_go = &may_go;
+    Slow::handled = 0;
+    boost::json::array chain;
+    chain.push_back(source("source", "data"));
+    chain.push_back(slow("first", "data", "half"));
+    chain.push_back(slow("second", "half", "done"));
+    chain.push_back(sink("sink", "sink", {"done"}));
+    with_graph(chain, [&](Service& service) -> Task<> {
+        const auto flush = [&]() -> Task<> { return service.transport().flush(); };
+        for (int i = 0; i < 10; ++i)
+            service.node("source").output("out").publish(std::to_string(i));
+        co_await flush();
+        boost::json::array direct;
+        direct.push_back(source("source", "data"));
+        direct.push_back(sink("sink", "sink", {"data"}));
+        const auto text = boost::json::serialize(direct);
+        const auto let_go = [&]() -> Task<> {
+            while (service.node("sink").input("in").topics().front() != "data")
+                co_await turn();
+            service.node("source").output("out").publish("10");
+            may_go.notify();
+        };
+        mesh.spawn(let_go());
+        co_await service.apply_config(text);
+        EXPECT_THAT(service.node_ids(), ElementsAre("source", "sink"));
+    });
+    EXPECT_EQ(ledger.handled, std::vector<int>(11, 1));
+}
+
+// Within one event loop: between two of them such a change has no one moment.
+TEST(Rewiring, a_wildcard_takes_over_from_what_it_overlaps_without_a_loss) {
+    struct Case {
+        std::vector<std::string> before, after; // of input "in" of sink "a"
+        std::vector<std::string> other_before, other_after;
+    };
+    const std::vector<Case> cases{{{"data.*"}, {"data.>"}, {}, {}},
+                                  {{"data.>"}, {"data.x", "data.*"}, {}, {}},
+                                  {{"data.x"}, {"*.x"}, {}, {}},
+                                  {{"data.x", "data.*"}, {"data.>"}, {}, {}},
+                                  {{"data.x"}, {}, {}, {"data.*"}},
+                                  {{"data.>"}, {}, {}, {"data.x"}},
+                                  {{"data.>"}, {"none"}, {"other"}, {"*.x"}}};
+    for (const auto& each : cases) {
+        Mesh mesh;
+        Ledger ledger;
+        Kinds::ledger = &ledger;
+        int sent = 0;
+        mesh.run([&]() -> Task<> {
+            auto options = mesh.options();
+            options.request_config = false;
+            Service service{"svc", options};
+            service.attach(co_await mesh.connect());
+            service.register_node<Kinds::Sink>("sink");
+            co_await service.run();
+            const auto config = [](const auto& a, const auto& b) {
+                boost::json::array nodes;
+                nodes.push_back(sink("a", "sink", a));
+                nodes.push_back(sink("b", "sink", b));
+                return boost::json::serialize(nodes);
+            };
+            const auto before = config(each.before, each.other_before);
+            co_await service.apply_config(before);
+            co_await service.start_node_all();
+            bool stop = false;
+            fluxmq::Wakeup stopped;
+            const auto flood = [&]() -> Task<> {
+                while (!stop) {
+                    service.publish("data.x", std::to_string(sent++));
+                    co_await turn();
+                }
+                stopped.notify();
+            };
+            mesh.spawn(flood());
+            const auto after = config(each.after, each.other_after);
+            co_await service.apply_config(after);
+            stop = true;
+            co_await stopped.wait();
+            service.shutdown();
+            co_await service.wait();
+        }());
+        EXPECT_GE(sent, 3);
+        EXPECT_EQ(ledger.handled, std::vector<int>(static_cast<std::size_t>(sent), 1))
+            << ::testing::PrintToString(each.before) << " to " << ::testing::PrintToString(each.after);
+    }
 }
 
 } // namespace

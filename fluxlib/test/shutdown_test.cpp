@@ -126,7 +126,7 @@ TEST_P(ShutdownOn, a_service_that_is_destroyed_without_wait_leaves_nothing_that_
     }());
 }
 
-// A node that waits for ever in a hook.
+// A node that waits for ever in its hooks.
 struct Stuck : Recorder {
     using Recorder::Recorder;
     fluxmq::Wakeup never;
@@ -134,9 +134,14 @@ struct Stuck : Recorder {
         co_await note("stuck");
         co_await never.wait();
     }
+    Task<> on_stop() override {
+        co_await note("on_stop");
+        co_await never.wait();
+    }
+    Task<> on_error(const HookError& error) override { return note(error.what()); }
 };
 
-TEST(shutdown, what_is_not_finished_by_the_deadline_is_named) {
+TEST(shutdown, what_is_not_finished_by_the_deadline_is_named_and_cancelled) {
     Mesh mesh;
     Log log;
     mesh.run([&]() -> Task<> {
@@ -144,27 +149,79 @@ TEST(shutdown, what_is_not_finished_by_the_deadline_is_named) {
         options.drain_timeout = 2s;
         Service service{"svc", options};
         service.attach(co_await mesh.connect());
-        auto owned = std::make_unique<Stuck>(service, "n", stage("a", "b"), log);
-        auto& node = *owned;
-        service.append_node(std::move(owned));
+        service.append_node(std::make_unique<Stuck>(service, "n", stage("a", "b"), log));
         co_await service.run();
         for (int i = 0; i < 3; ++i)
             service.publish("a", "x");
         co_await log.wait_for("n stuck");
         const auto begin = mesh.clock()->now();
         service.shutdown();
-        // Nothing ends a stuck hook but itself: it lets go after the report's deadline.
-        const auto let_go = [&]() -> Task<> {
-            co_await mesh.sleep(10s);
-            node.never.notify();
-        };
-        mesh.loop().spawn(let_go());
         const auto report = co_await service.wait();
-        EXPECT_EQ(mesh.clock()->now() - begin, 10s);
+        EXPECT_EQ(mesh.clock()->now() - begin, 6s); // 3 s for each of the two hooks
+        EXPECT_EQ(log.count("n hook failed: node 'n', on_input: timeout: it was cancelled, for it took "
+                            "longer than 2000 ms (topic 'a')"),
+                  1u);
+        EXPECT_EQ(log.count("n hook failed: node 'n', on_stop: timeout: it was cancelled, for it took longer "
+                            "than 2000 ms"),
+                  1u);
+        EXPECT_EQ(log.count("n on_destroy"), 1u);
         EXPECT_FALSE(report.drained);
         EXPECT_THAT(report.unfinished, ElementsAre("node 'n'"));
         EXPECT_EQ(report.account.pending, 2u);
         EXPECT_EQ(report.account.delivered, 1u);
+    }());
+}
+
+TEST(shutdown, a_second_signal_cancels_what_hangs_at_once) {
+    Log log;
+    const auto app = [&]() -> Task<> {
+        ServiceOptions options;
+        options.drain_timeout = 1h;
+        RecordingService service{"svc", options, log};
+        service.attach(std::make_shared<fluxmq::InProc>());
+        service.append_node(std::make_unique<Stuck>(service, "n", stage("a", "b"), log));
+        co_await service.run();
+        service.publish("a", "x");
+        co_await log.wait_for("n stuck");
+        // The first when wait() has taken over the signals, each next one when the one before it has had its effect.
+        const auto interrupt = [&]() -> Task<> {
+            co_await boost::asio::post(boost::asio::use_awaitable);
+            std::raise(SIGINT);
+            co_await log.wait_for("on_shutdown " + std::to_string(SIGINT));
+            std::raise(SIGINT);
+            co_await log.wait_for("n on_stop");
+            std::raise(SIGINT);
+        };
+        boost::asio::co_spawn(co_await boost::asio::this_coro::executor, interrupt(), boost::asio::detached);
+        const auto report = co_await service.wait();
+        EXPECT_FALSE(report.drained);
+        EXPECT_EQ(log.count("n hook failed: node 'n', on_stop: timeout: it was cancelled, for a second "
+                            "signal came while it ran"),
+                  1u);
+    };
+    EXPECT_EQ(fluxlib::run(app()), 0);
+}
+
+TEST_P(ShutdownOn, a_hook_of_the_service_that_hangs_does_not_hold_up_the_end) {
+    struct Hanging : Service {
+        using Service::Service;
+        fluxmq::Wakeup never;
+        Task<> on_settings(const Message&) override { co_await never.wait(); }
+    };
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        auto options = mesh.options();
+        options.drain_timeout = 200ms;
+        Hanging service{"svc", options};
+        service.attach(co_await mesh.connect());
+        co_await service.run();
+        manager->set_service_settings("svc", "{}");
+        co_await service.transport().flush();
+        service.shutdown();
+        const auto report = co_await service.wait();
+        EXPECT_TRUE(report.drained);
+        co_await manager->wait_for_error("svc",
+                                         "on_settings: it was cancelled, for it took longer than 200 ms");
     }());
 }
 

@@ -3,6 +3,8 @@
 #include "supervisor.hpp"
 #include "support.hpp"
 
+#include <map>
+#include <optional>
 #include <random>
 
 namespace fluxlib::test {
@@ -196,6 +198,44 @@ TEST_P(SupervisedOn, a_node_that_stops_itself_is_started_again_only_by_always) {
     }
 }
 
+TEST_P(SupervisedOn, a_config_has_the_policy_and_may_change_it_while_the_node_runs) {
+    static Log* all;
+    all = &log;
+    struct Configured : Fragile {
+        Configured(Service& service, std::string id, NodeOptions options)
+            : Fragile{service, std::move(id), std::move(options), *all} {}
+    };
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        const auto peer = co_await mesh.connect();
+        const auto config = [&](const char* policy) {
+            manager->serve_config("svc", R"([{"id": "n", "type": "t", "supervision": )" +
+                                             std::string{policy} +
+                                             R"(, "inputs": [{"alias": "in", "topics": ["data"]}]}])");
+        };
+        config(R"({"restart": "on_failure", "failOnThrow": true, "backoffMs": 5})");
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        service.register_node<Configured>("t");
+        co_await service.run();
+        co_await manager->wait_for_node("n", "created");
+        manager->start("svc");
+        co_await manager->wait_for_node("n", "started");
+        peer->publish("data", "throw");
+        co_await manager->wait_for_node("n", "started", 2);
+        config(R"({"hookTimeoutMs": 40})");
+        manager->send_config("svc");
+        co_await manager->wait_for_service("svc", "READY", 2);
+        for (const std::string text : {"throw", "hang", "after"})
+            peer->publish("data", text);
+        co_await log.wait_for("n on_input after");
+        co_await manager->wait_for_error("svc", "it took longer than 40 ms");
+        EXPECT_THAT(manager->node_statuses("n"), ElementsAre("created", "started", "error", "started"));
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
 TEST_P(SupervisedOn, a_hook_that_hangs_is_cancelled_and_reported_and_the_node_goes_on) {
     Supervision supervision;
     supervision.hook_timeout = 40ms;
@@ -212,42 +252,187 @@ TEST_P(SupervisedOn, a_hook_that_hangs_is_cancelled_and_reported_and_the_node_go
     });
 }
 
-// What the table says, command by command; hooks of this node throw now and then.
-TEST_P(SupervisedOn, a_thousand_random_commands_give_the_statuses_of_the_table) {
-    with_node({}, [&](FakeManager& manager, Service& service, Fragile& node, fluxmq::Transport&) -> Task<> {
-        std::mt19937 random{5};
-        std::vector<std::string> expected{"created"};
-        auto state = NodeState::created;
-        for (int i = 0; i < 1000; ++i) {
-            const auto command = random() % 3 == 0 ? NodeCommand::stop : NodeCommand::start;
-            node.failures = random() % 4 == 0 ? 1 : 0;
-            const bool fails = node.failures != 0;
-            const auto wanted = transition(state, command, true);
-            auto call = command == NodeCommand::start ? service.start_node("n") : service.stop_node("n");
-            const auto kind = co_await error_of(std::move(call));
-            switch (wanted.kind) {
-            case Transition::Kind::nothing: EXPECT_EQ(kind, errc{}); break;
-            case Transition::Kind::illegal: EXPECT_EQ(kind, errc::illegal_transition); break;
-            case Transition::Kind::run:
-                if (wanted.runs_start && fails) {
-                    EXPECT_EQ(kind, errc::hook_failed);
-                    state = NodeState::error;
-                } else {
-                    EXPECT_EQ(kind, errc{});
-                    state = wanted.to;
-                }
-                expected.push_back(state == NodeState::error     ? "error"
-                                   : state == NodeState::started ? "started"
-                                                                 : "stopped");
-                break;
-            }
-            EXPECT_EQ(node.lifecycle(), state);
+/// What the table says that a node announces.
+class Expected {
+public:
+    explicit Expected(NodeState state) : state_{state} {}
+
+    /// Whether it is legal.
+    bool apply(NodeCommand command, bool start_fails, bool was_created = true) {
+        const auto wanted = transition(state_, command, was_created);
+        if (wanted.kind == Transition::Kind::run) {
+            state_ = wanted.runs_start && start_fails ? NodeState::error : wanted.to;
+            statuses.emplace_back(name_of(state_));
         }
-        co_await service.transport().flush();
-        const auto times = std::count(expected.begin(), expected.end(), expected.back());
-        co_await manager.wait_for_node("n", expected.back(), static_cast<std::size_t>(times));
-        EXPECT_EQ(manager.node_statuses("n"), expected);
-    });
+        return wanted.kind != Transition::Kind::illegal;
+    }
+    NodeState state() const { return state_; }
+
+    std::vector<std::string> statuses;
+
+private:
+    static std::string name_of(NodeState state) {
+        const NodeStatus names;
+        switch (state) {
+        case NodeState::created: return names.created();
+        case NodeState::started: return names.started();
+        case NodeState::stopped: return names.stopped();
+        case NodeState::destroyed: return names.destroyed();
+        default: return names.error();
+        }
+    }
+
+    NodeState state_;
+};
+
+Task<> give(Node& node, NodeCommand command) {
+    switch (command) {
+    case NodeCommand::init: return node.init();
+    case NodeCommand::start: return node.start();
+    case NodeCommand::stop: return node.stop();
+    case NodeCommand::destroy: break;
+    }
+    return node.destroy();
+}
+
+// Given by the program, for a manager has no word for some of them; seen by the manager.
+TEST_P(SupervisedOn, every_command_in_every_state_gives_the_status_of_the_table) {
+    struct Doomed : Recorder {
+        using Recorder::Recorder;
+        bool dies = false;
+        Task<> on_create() override {
+            if (dies)
+                throw std::runtime_error{"no such device"};
+            co_return;
+        }
+        Task<> on_start() override {
+            if (dies)
+                throw std::runtime_error{"not yet"};
+            co_return;
+        }
+    };
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        auto options = mesh.options();
+        options.auto_start = false;
+        Service service{"svc", options};
+        service.attach(co_await mesh.connect());
+        co_await service.run();
+        using enum NodeCommand;
+        // The commands that lead to each state; the first of `failing` fails.
+        struct Way {
+            NodeState to;
+            bool was_created;
+            std::vector<NodeCommand> commands;
+            std::optional<std::size_t> failing;
+        };
+        const std::vector<Way> ways{{NodeState::fresh, false, {}, {}},
+                                    {NodeState::created, true, {init}, {}},
+                                    {NodeState::started, true, {init, start}, {}},
+                                    {NodeState::stopped, true, {init, start, stop}, {}},
+                                    {NodeState::error, true, {init, start}, 1},
+                                    {NodeState::error, false, {init}, 0}};
+        int number = 0;
+        std::map<std::string, std::vector<std::string>> all;
+        for (const auto& way : ways)
+            for (const auto command : {init, start, stop, destroy}) {
+                const auto id = "n" + std::to_string(number++);
+                Doomed node{service, id, {}, log};
+                for (std::size_t i = 0; i < way.commands.size(); ++i) {
+                    node.dies = way.failing == i;
+                    const auto kind = co_await error_of(give(node, way.commands[i]));
+                    EXPECT_EQ(kind, node.dies ? errc::hook_failed : errc{});
+                }
+                node.dies = false;
+                EXPECT_EQ(node.lifecycle(), way.to);
+                Expected expected{way.to};
+                const bool legal = expected.apply(command, false, way.was_created);
+                const auto kind = co_await error_of(give(node, command));
+                EXPECT_EQ(kind, legal ? errc{} : errc::illegal_transition);
+                EXPECT_EQ(node.lifecycle(), expected.state());
+                Expected before{NodeState::fresh};
+                for (std::size_t i = 0; i < way.commands.size(); ++i)
+                    before.statuses.push_back(way.failing == i           ? "error"
+                                              : way.commands[i] == init  ? "created"
+                                              : way.commands[i] == start ? "started"
+                                                                         : "stopped");
+                before.statuses.insert(before.statuses.end(), expected.statuses.begin(),
+                                       expected.statuses.end());
+                all[id] = before.statuses;
+                co_await error_of(node.destroy());
+                if (expected.state() != NodeState::destroyed)
+                    all[id].push_back("destroyed");
+            }
+        service.publish("node.last.status", "end");
+        co_await manager->wait_for_node("last", "end");
+        EXPECT_EQ(all.size(), 24u);
+        for (const auto& [id, statuses] : all)
+            EXPECT_EQ(manager->node_statuses(id), statuses) << id;
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
+// By the manager and by the program, to nodes whose on_start throws now and then.
+TEST_P(SupervisedOn, a_thousand_random_sequences_of_commands_give_the_statuses_of_the_table) {
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        const auto peer = co_await mesh.connect();
+        auto options = mesh.options();
+        options.auto_start = false;
+        Service service{"svc", options};
+        service.attach(co_await mesh.connect());
+        co_await service.run();
+        // A service handles one message after the other: with the answer it is done with what was before.
+        const auto settled = [&]() -> Task<> {
+            co_await peer->request(service.topic().status_request("svc"), "");
+        };
+        std::mt19937 random{5};
+        std::map<std::string, std::vector<std::string>> all;
+        for (int i = 0; i < 1000; ++i) {
+            const auto id = "n" + std::to_string(i);
+            auto made = std::make_unique<Fragile>(service, id, NodeOptions{}, log);
+            auto& node = *made;
+            service.append_node(std::move(made));
+            co_await settled();
+            Expected expected{NodeState::created};
+            expected.statuses.emplace_back("created");
+            while (expected.statuses.size() < 6 && expected.state() != NodeState::destroyed) {
+                node.failures = random() % 4 == 0 ? 1 : 0;
+                const bool fails = node.failures != 0;
+                const auto pick = random() % 8;
+                const auto commands = pick == 0   ? std::vector{NodeCommand::destroy}
+                                      : pick == 1 ? std::vector{NodeCommand::stop, NodeCommand::start}
+                                      : pick <= 3 ? std::vector{NodeCommand::stop}
+                                                  : std::vector{NodeCommand::start};
+                for (const auto command : commands)
+                    expected.apply(command, fails);
+                if (pick == 0) {
+                    co_await service.destroy_node(id);
+                    break;
+                }
+                if (random() % 2 == 0) {
+                    for (const auto command : commands)
+                        co_await error_of(give(node, command));
+                } else {
+                    const auto& topic = service.topic();
+                    peer->publish(commands.size() == 2                     ? topic.restart("svc")
+                                  : commands.front() == NodeCommand::start ? topic.start("svc")
+                                                                           : topic.stop("svc"),
+                                  id);
+                    co_await settled();
+                }
+                EXPECT_EQ(node.lifecycle(), expected.state());
+            }
+            all[id] = expected.statuses;
+        }
+        service.publish("node.last.status", "end");
+        co_await manager->wait_for_node("last", "end");
+        for (const auto& [id, statuses] : all)
+            EXPECT_EQ(manager->node_statuses(id), statuses) << id;
+        service.shutdown();
+        co_await service.wait();
+    }());
 }
 
 } // namespace

@@ -11,6 +11,7 @@
 #include <fluxmq/wakeup.hpp>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -63,6 +64,14 @@ public:
         loop_.run();
         if (failure)
             std::rethrow_exception(failure);
+    }
+
+    /// Beside what run() runs; it must not throw.
+    void spawn(Task<> task) {
+        if (virtual_)
+            virtual_->spawn(std::move(task));
+        else
+            boost::asio::co_spawn(loop_, std::move(task), boost::asio::detached);
     }
 
     std::shared_ptr<fluxmq::Clock> clock() const {

@@ -9,6 +9,7 @@
 #include <cctype>
 #include <charconv>
 #include <initializer_list>
+#include <limits>
 #include <map>
 #include <tuple>
 
@@ -349,7 +350,7 @@ private:
                    "ids are unique over all services: rename one");
         fluxlib::DataNode node{.id = at.name};
         const auto members = optional_members_of(at);
-        check_known(members, {"type", "name", "settings", "timer", "inputs", "outputs"});
+        check_known(members, {"type", "name", "settings", "timer", "inputs", "outputs", "supervision"});
         read_type(at, find(members, "type"), node);
         if (const auto* name = find(members, "name"))
             node.name = text_of(*name).value_or("");
@@ -363,8 +364,64 @@ private:
         if (const auto* outputs = find(members, "outputs"))
             node.outputs = ports<fluxlib::DataOutput>(*outputs, fluxmq::publish_problem,
                                                       "publish on a topic without wildcards");
+        if (const auto* supervision_at = find(members, "supervision"))
+            node.supervision = supervision(*supervision_at);
         nodes.push_back(std::move(node));
     }
+
+    // A policy by its name, or a map with that and more.
+    std::optional<fluxlib::Supervision> supervision(const Member& at) {
+        fluxlib::Supervision result;
+        if (at.value->kind == Kind::null)
+            return {};
+        if (at.value->kind == Kind::scalar) {
+            read_restart(at, result);
+            return result;
+        }
+        const auto members = members_of(at);
+        check_known(members, {"restart", "failOnThrow", "backoff", "longestBackoff", "mostRestarts", "window",
+                              "hookTimeout"});
+        for (const auto& member : members) {
+            const auto text = text_of(member);
+            if (!text)
+                continue;
+            const auto value = core_value(*text);
+            if (member.name == "restart")
+                read_restart(member, result);
+            else if (member.name == "failOnThrow" && value && value->is_bool())
+                result.fail_on_throw = value->get_bool();
+            else if (member.name == "failOnThrow")
+                expected(member, "true or false");
+            else if (member.name == "mostRestarts" && value && value->is_int64() && value->get_int64() > 0 &&
+                     value->get_int64() <= std::numeric_limits<int>::max())
+                result.most_restarts = static_cast<int>(value->get_int64());
+            else if (member.name == "mostRestarts")
+                expected(member, "a whole number of at least 1");
+            else
+                for (const auto& [name, length] : lengths)
+                    if (member.name == name)
+                        result.*length = duration(member, *text).value_or(result.*length);
+        }
+        return result;
+    }
+
+    void read_restart(const Member& at, fluxlib::Supervision& supervision) {
+        using fluxlib::Restart;
+        static const std::map<std::string_view, Restart> policies{
+            {"never", Restart::never}, {"on-failure", Restart::on_failure}, {"always", Restart::always}};
+        const auto found = policies.find(at.value->text);
+        if (found == policies.end())
+            report(at.place, at.field, "there is no restart policy " + shown(at.value->text),
+                   suggest(at.value->text, {"never", "on-failure", "always"}));
+        else
+            supervision.restart = found->second;
+    }
+
+    static constexpr std::pair<std::string_view, milliseconds fluxlib::Supervision::*> lengths[] = {
+        {"backoff", &fluxlib::Supervision::backoff},
+        {"longestBackoff", &fluxlib::Supervision::longest_backoff},
+        {"window", &fluxlib::Supervision::window},
+        {"hookTimeout", &fluxlib::Supervision::hook_timeout}};
 
     void read_type(const Member& at, const Member* type, fluxlib::DataNode& node) {
         if (!type) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <fluxlib/supervision.hpp>
+
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
@@ -46,6 +48,7 @@ struct DataNode {
     boost::json::object settings = {};
     std::vector<DataInput> inputs = {};
     std::vector<DataOutput> outputs = {};
+    std::optional<Supervision> supervision = {}; ///< in place of NodeOptions::supervision
     friend bool operator==(const DataNode&, const DataNode&) = default;
 };
 
@@ -60,8 +63,9 @@ boost::json::value to_json(std::span<const DataNode> nodes);
 /// What turns one config into another.
 struct ConfigPlan {
     std::vector<std::string> destroy; ///< ids that are gone or have another type, in the order they were in
-    std::vector<DataNode> change;     ///< nodes that stay and differ: in settings, ports, timer or name
-    std::vector<DataNode> create;     ///< new nodes, and those that have another type
+    std::vector<DataNode>
+        change; ///< nodes that stay and differ: in settings, ports, timer, supervision or name
+    std::vector<DataNode> create; ///< new nodes, and those that have another type
 };
 
 ConfigPlan diff_config(std::span<const DataNode> current, std::span<const DataNode> wanted);

@@ -14,6 +14,7 @@
 #include <spdlog/logger.h>
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -21,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace fluxlib {
 
@@ -176,5 +178,14 @@ private:
     friend class Service;
     std::unique_ptr<NodeRuntime> runtime_;
 };
+
+/// Makes a T in whichever way it can be made: from its config, or from its id and NodeOptions.
+template <std::derived_from<Node> T>
+std::unique_ptr<Node> make_node(Service& service, const DataNode& data) {
+    if constexpr (std::is_constructible_v<T, Service&, const DataNode&>)
+        return std::make_unique<T>(service, data);
+    else
+        return std::make_unique<T>(service, data.id, NodeOptions{.node = data});
+}
 
 } // namespace fluxlib

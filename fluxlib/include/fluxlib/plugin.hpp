@@ -7,12 +7,10 @@
 
 #include <boost/version.hpp>
 
-#include <concepts>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 /// Node classes in shared libraries, which a program loads while it runs (docs/nodes.md, "Plugins").
@@ -23,15 +21,6 @@ struct NodeType {
     std::string_view name;
     std::unique_ptr<Node> (*make)(Service&, const DataNode&);
 };
-
-/// Makes a T in whichever way it can be made: from its config, or from its id and NodeOptions.
-template <std::derived_from<Node> T>
-std::unique_ptr<Node> make_node(Service& service, const DataNode& data) {
-    if constexpr (std::is_constructible_v<T, Service&, const DataNode&>)
-        return std::make_unique<T>(service, data);
-    else
-        return std::make_unique<T>(service, data.id, NodeOptions{.node = data});
-}
 
 /// The types that FLUX_REGISTER_NODE has registered in the library or program that calls this.
 ///

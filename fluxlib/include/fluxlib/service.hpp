@@ -153,12 +153,10 @@ public:
     }
     void append_node(std::unique_ptr<Node> node);
 
-    /// Lets a manager's config create nodes of class T under the name `type`.
+    /// Lets a manager's config create nodes of class T under the name `type`, with make_node().
     template <std::derived_from<Node> T>
     void register_node(std::string type) {
-        register_node(std::move(type), [this](const DataNode& data) {
-            return std::make_unique<T>(*this, data.id, NodeOptions{.node = data});
-        });
+        register_node(std::move(type), [this](const DataNode& data) { return make_node<T>(*this, data); });
     }
     /// The same with a function that makes the node, for types that are known at run time only.
     void register_node(std::string type, NodeFactory factory);
@@ -181,7 +179,7 @@ public:
     Task<> destroy_node_all();
 
     /// Applies a config by difference: unchanged nodes are not touched; a config with an error changes nothing.
-    /// Throws as parse_config(), get_node().
+    /// Throws as parse_config(), get_node(); illegal_transition in a node's hook while another config is applied.
     Task<> apply_config(std::string_view json);
 
     // --- Life -------------------------------------------------------------------------------------------
@@ -196,7 +194,7 @@ public:
 
     /// Waits for a signal or shutdown(), then ends in order: ticks stop, messages on their way are handled until
     /// ServiceOptions::drain_timeout, nodes stop and are destroyed, STOPPED is announced, the transport closes.
-    /// A second signal cuts the draining short. A hook that never returns is waited for without end.
+    /// A hook that still waits then is cancelled after at most half as long again; a second signal does both at once.
     Task<ExitReport> wait();
 
     /// Lets wait() begin the end. Thread safety: any thread.

@@ -28,6 +28,7 @@ struct Supervision {
     /// A hook that waits for longer is cancelled: what it awaits throws, and that is reported as a failure of the hook.
     /// Noticed at the latest after half as long again. 0: no limit. A hook that computes or blocks cannot be cancelled.
     std::chrono::milliseconds hook_timeout{0};
+    friend bool operator==(const Supervision&, const Supervision&) = default;
 };
 
 } // namespace fluxlib
