@@ -53,13 +53,20 @@ double number_at(const json::object& object, std::string_view field) {
     return value && value->is_number() ? value->to_number<double>() : 0;
 }
 
-std::vector<json::object> endpoints_of(const json::object& service) {
-    std::vector<json::object> endpoints;
-    if (const auto* list = service.if_contains("endpoints"); list && list->is_array())
-        for (const auto& endpoint : list->get_array())
-            if (endpoint.is_object())
-                endpoints.push_back(endpoint.get_object());
-    return endpoints;
+std::vector<json::object> objects_at(const json::object& object, std::string_view field) {
+    std::vector<json::object> objects;
+    if (const auto* list = object.if_contains(field); list && list->is_array())
+        for (const auto& each : list->get_array())
+            if (each.is_object())
+                objects.push_back(each.get_object());
+    return objects;
+}
+
+std::string service_id_of(const json::object& service) {
+    const auto* metadata = service.if_contains("metadata");
+    const auto id =
+        metadata && metadata->is_object() ? text_at(metadata->get_object(), "service") : std::string{};
+    return id.empty() ? text_at(service, "name") : id;
 }
 
 } // namespace fluxctl

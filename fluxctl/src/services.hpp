@@ -25,7 +25,9 @@ ask_services(fluxmq::Transport& transport, std::vector<std::string> subjects, st
 /// A field of such an answer, made by anyone: empty or 0 when it is missing or of another type.
 std::string text_at(const boost::json::object& object, std::string_view field);
 double number_at(const boost::json::object& object, std::string_view field);
-/// Its `endpoints`, those that are objects.
-std::vector<boost::json::object> endpoints_of(const boost::json::object& service);
+/// Those elements of a list, such as `endpoints`, that are objects.
+std::vector<boost::json::object> objects_at(const boost::json::object& object, std::string_view field);
+/// The id that a Flux service has in topics; names of the protocol do not have all of its characters.
+std::string service_id_of(const boost::json::object& service);
 
 } // namespace fluxctl

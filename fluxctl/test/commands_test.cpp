@@ -179,11 +179,15 @@ const std::map<std::string, Peer::Answer>& stock() {
              *requests += 2;
              transport.respond(message, "no JSON, so not an answer");
              transport.respond(
-                 message, R"({"type":"io.nats.micro.v1.stats_response","name":"stock","id":"S1","endpoints":[
+                 message,
+                 R"({"type":"io.nats.micro.v1.stats_response","name":"stock","id":"S1","endpoints":[
                  {"name":"add","subject":"math.add","num_requests":)" +
-                              std::to_string(*requests) +
-                              R"(,"num_errors":3,"average_processing_time":2500,
-                 "data":{"pending":7,"dropped":8,"restarts":9}}]})");
+                     std::to_string(*requests) +
+                     R"(,"num_errors":3,"processing_time":105000,"average_processing_time":2500}]})");
+             transport.respond(
+                 message, R"({"name":"flux","id":"F1","endpoints":[{"name":"camera-in","num_requests":1}],
+                 "nodes":[{"node":"camera","status":"started","delivered":0,"published":12,"errors":1,
+                 "message_time":0,"pending":7,"dropped":{"oldest":5,"closed":3},"restarts":9}]})");
          }}};
     return answers;
 }
@@ -215,14 +219,18 @@ TEST_F(Commands, top_shows_requests_and_what_flux_services_add) {
     const Peer peer{url(), stock()};
     const auto table = run("top --once");
     EXPECT_EQ(table.code, 0);
-    EXPECT_THAT(table.output,
-                HasSubstr("SERVICE  NODE  REQUESTS  RATE  ERRORS  TIME   PENDING  DROPPED  RESTARTS\n"
-                          "stock    add   42        -     3       2.5us  7        8        9\n"));
+    EXPECT_THAT(
+        table.output,
+        HasSubstr("SERVICE  NODE    STATUS   IN  RATE  OUT  ERRORS  TIME   PENDING  DROPPED  RESTARTS\n"
+                  "flux     camera  started  0   -     12   1       0ns    7        8        9\n"
+                  "stock    add     -        42  -     -    3       2.5us  -        -        -\n"));
     const auto lines =
-        values(shell(std::string{FLUXCTL} + " -s " + url() + " top --json | head -n 2").output);
-    ASSERT_EQ(lines.size(), 2u);
-    EXPECT_FALSE(lines[0].contains("rate")); // there is nothing to compare with
-    EXPECT_GT(lines[1].at("rate").as_double(), 0);
+        values(shell(std::string{FLUXCTL} + " -s " + url() + " top --json | head -n 4").output);
+    ASSERT_EQ(lines.size(), 4u);
+    EXPECT_EQ(lines[0].at("published").as_double(), 12);
+    EXPECT_FALSE(lines[1].contains("published"));
+    EXPECT_FALSE(lines[1].contains("rate")); // there is nothing to compare with
+    EXPECT_GT(lines[3].at("rate").as_double(), 0);
 }
 
 class Camera : public fluxlib::Node {
@@ -326,6 +334,14 @@ TEST_F(Commands, status_asks_one_service_or_all) {
     EXPECT_EQ(all.code, 0) << all.output;
     EXPECT_THAT(all.output, HasSubstr("stock"));
     EXPECT_THAT(run("status --json").output, HasSubstr(R"({"service":"stock","status":null})"));
+}
+
+TEST_F(Commands, status_asks_by_the_id_that_topics_have) {
+    const Peer peer{
+        url(),
+        {{"$SRV.PING", Peer::says(R"({"name":"plant_1","id":"P","metadata":{"service":"plant.1"}})")},
+         {"service.plant.1.request_status", Peer::says("PAUSED")}}};
+    EXPECT_EQ(run("status").output, "SERVICE  STATUS\nplant.1  PAUSED\n");
 }
 
 TEST_F(Commands, status_is_also_heard_where_go_services_say_it) {

@@ -24,7 +24,7 @@ struct Ask {
 
 std::string endpoint_names(const json::object& service) {
     std::string names;
-    for (const auto& endpoint : endpoints_of(service))
+    for (const auto& endpoint : objects_at(service, "endpoints"))
         names += (names.empty() ? "" : ", ") + text_at(endpoint, "name");
     return names;
 }
@@ -54,7 +54,7 @@ void print_service(const json::object& service) {
     if (const auto description = text_at(service, "description"); !description.empty())
         print_line("  " + description);
     print_metadata(service, "  ");
-    for (const auto& endpoint : endpoints_of(service)) {
+    for (const auto& endpoint : objects_at(service, "endpoints")) {
         const auto group = text_at(endpoint, "queue_group");
         print_line("  endpoint " + text_at(endpoint, "name") + "  on " + text_at(endpoint, "subject") +
                    (group.empty() ? "" : "  in queue group " + group));

@@ -34,9 +34,9 @@ fluxlib::Task<std::vector<std::string>> found_services(fluxmq::Transport& transp
     std::vector<std::string> subjects{"$SRV.PING"};
     std::vector<std::string> names;
     for (const auto& service : co_await ask_services(transport, subjects, default_service_wait))
-        names.push_back(text_at(service, "name"));
-    names.erase(std::unique(names.begin(), names.end()),
-                names.end()); // several instances of one; they are in order
+        names.push_back(service_id_of(service));
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end()); // several instances of one
     co_return names;
 }
 

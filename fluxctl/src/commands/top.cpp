@@ -11,6 +11,7 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <utility>
 
 namespace fluxctl {
 
@@ -23,91 +24,118 @@ struct Top {
     std::chrono::milliseconds wait = default_service_wait;
 };
 
-// What of an endpoint's `data` is shown when it is there.
-constexpr std::array data_fields{"pending", "dropped", "restarts"};
+std::chrono::nanoseconds average(double all, double count) {
+    return std::chrono::nanoseconds{count > 0 ? static_cast<std::int64_t>(all / count) : 0};
+}
 
-// One endpoint of one service instance at one time.
+// A node of a Flux service, or an endpoint of another one, at one time. What is not told is not there.
 struct Row {
     std::string service;
     std::string id;
-    std::string endpoint;
-    double requests = 0;
+    std::string name;
+    std::string status;
+    double in = 0; // messages, requests
+    std::optional<double> out;
     double errors = 0;
-    std::chrono::nanoseconds processing_time{0}; // of one request, on average
-    std::optional<double> rate;                  // once it was seen before
-    json::object data;
+    std::chrono::nanoseconds time{0}; // of a message, on average
+    std::optional<double> rate;       // of those that come in, once it was seen before
+    std::optional<double> pending;
+    std::optional<double> dropped;
+    std::optional<double> restarts;
 };
+
+// In the order of the table, with the names in JSON.
+constexpr std::pair<const char*, std::optional<double> Row::*> optional_fields[]{
+    {"rate", &Row::rate},
+    {"published", &Row::out},
+    {"pending", &Row::pending},
+    {"dropped", &Row::dropped},
+    {"restarts", &Row::restarts}};
+
+Row row_of_node(const json::object& node) {
+    Row row;
+    row.name = text_at(node, "node");
+    row.status = text_at(node, "status");
+    row.in = number_at(node, "delivered");
+    row.out = number_at(node, "published");
+    row.errors = number_at(node, "errors");
+    row.time = average(number_at(node, "message_time"), row.in);
+    row.pending = number_at(node, "pending");
+    row.restarts = number_at(node, "restarts");
+    double dropped = 0;
+    if (const auto* reasons = node.if_contains("dropped"); reasons && reasons->is_object())
+        for (const auto& [reason, count] : reasons->get_object())
+            dropped += number_at(reasons->get_object(), reason);
+    row.dropped = dropped;
+    return row;
+}
+
+Row row_of_endpoint(const json::object& endpoint) {
+    Row row;
+    row.name = text_at(endpoint, "name");
+    row.in = number_at(endpoint, "num_requests");
+    row.errors = number_at(endpoint, "num_errors");
+    row.time = average(number_at(endpoint, "processing_time"), row.in);
+    return row;
+}
 
 std::vector<Row> rows_of(const std::vector<json::object>& services) {
     std::vector<Row> rows;
-    for (const auto& service : services)
-        for (const auto& endpoint : endpoints_of(service)) {
-            Row row;
+    for (const auto& service : services) {
+        const bool is_flux = service.contains("nodes");
+        for (const auto& part : objects_at(service, is_flux ? "nodes" : "endpoints")) {
+            auto row = is_flux ? row_of_node(part) : row_of_endpoint(part);
             row.service = text_at(service, "name");
             row.id = text_at(service, "id");
-            row.endpoint = text_at(endpoint, "name");
-            row.requests = number_at(endpoint, "num_requests");
-            row.errors = number_at(endpoint, "num_errors");
-            const auto time = number_at(endpoint, "average_processing_time");
-            row.processing_time = std::chrono::nanoseconds{static_cast<std::int64_t>(time)};
-            if (const auto* data = endpoint.if_contains("data"); data && data->is_object())
-                row.data = data->get_object();
             rows.push_back(std::move(row));
         }
+    }
     return rows;
 }
 
-// From how the requests have grown since the last time.
+// From how much has come in since the last time.
 class Rates {
 public:
     void add_to(std::vector<Row>& rows) {
         const auto now = from_now({});
-        std::map<std::string, double> requests;
+        std::map<std::string, double> in;
         for (auto& row : rows) {
-            const auto key = row.id + ' ' + row.endpoint;
-            requests[key] = row.requests;
-            if (const auto before = requests_.find(key); before != requests_.end())
-                row.rate = (row.requests - before->second) / std::chrono::duration<double>{now - at_}.count();
+            const auto key = row.id + ' ' + row.name;
+            in[key] = row.in;
+            if (const auto before = in_.find(key); before != in_.end())
+                row.rate = (row.in - before->second) / std::chrono::duration<double>{now - at_}.count();
         }
-        requests_ = std::move(requests);
+        in_ = std::move(in);
         at_ = now;
     }
 
 private:
-    std::map<std::string, double> requests_; // by instance and endpoint
+    std::map<std::string, double> in_; // by instance, and node or endpoint
     Inbox::TimePoint at_;
 };
 
-std::string count_at(const json::object& data, const char* field) {
-    const auto* value = data.if_contains(field);
-    return value && value->is_number() ? fmt::format("{:.0f}", value->to_number<double>()) : "-";
-}
+std::string count(double number) { return fmt::format("{:.0f}", number); }
+std::string count(const std::optional<double>& number) { return number ? count(*number) : "-"; }
 
 void print_table(const std::vector<Row>& rows) {
-    Table table{{"SERVICE", "NODE", "REQUESTS", "RATE", "ERRORS", "TIME", "PENDING", "DROPPED", "RESTARTS"}};
-    for (const auto& row : rows) {
-        std::vector<std::string> cells{row.service,
-                                       row.endpoint,
-                                       fmt::format("{:.0f}", row.requests),
-                                       row.rate ? format_rate(*row.rate) : "-",
-                                       fmt::format("{:.0f}", row.errors),
-                                       format_duration(row.processing_time)};
-        for (const auto* field : data_fields)
-            cells.push_back(count_at(row.data, field));
-        table.add(std::move(cells));
-    }
+    Table table{{"SERVICE", "NODE", "STATUS", "IN", "RATE", "OUT", "ERRORS", "TIME", "PENDING", "DROPPED",
+                 "RESTARTS"}};
+    for (const auto& row : rows)
+        table.add({row.service, row.name, row.status.empty() ? "-" : row.status, count(row.in),
+                   row.rate ? format_rate(*row.rate) : "-", count(row.out), count(row.errors),
+                   format_duration(row.time), count(row.pending), count(row.dropped), count(row.restarts)});
     print(table);
 }
 
 json::object to_json(const Row& row) {
-    json::object line{{"service", row.service},   {"id", row.id},
-                      {"endpoint", row.endpoint}, {"requests", row.requests},
-                      {"errors", row.errors},     {"processing_time_ns", row.processing_time.count()}};
-    if (row.rate)
-        line["rate"] = *row.rate;
-    for (const auto* field : data_fields)
-        if (const auto* value = row.data.if_contains(field))
-            line[field] = *value;
+    json::object line{{"service", row.service}, {"id", row.id},
+                      {"node", row.name},       {"delivered", row.in},
+                      {"errors", row.errors},   {"average_time_ns", row.time.count()}};
+    if (!row.status.empty())
+        line["status"] = row.status;
+    for (const auto& [name, field] : optional_fields)
+        if (const auto& value = row.*field)
+            line[name] = *value;
     return line;
 }
 
@@ -154,9 +182,9 @@ void add_top(CLI::App& app, Context& context) {
     add_duration(*command, "--wait", top->wait, "how long to collect answers");
     command->footer(
         "Example:\n  fluxctl top\n"
-        "Each second a table: of each node or endpoint its requests so far and a second, its errors, and "
-        "the mean time\nthat a request took. PENDING, DROPPED and RESTARTS are told by Flux services only. "
-        "Ctrl-C ends it.");
+        "Each second a table: of each node the messages in and out so far, those that came in a second, "
+        "errors, and the\nmean time that a message took. Of services that are no Flux services it shows the "
+        "endpoints. Ctrl-C ends it.");
     set_command(*command, context, top, &watch);
 }
 
