@@ -57,6 +57,7 @@ std::vector<Case> threads_cases();
 std::vector<Case> loops_cases();
 std::vector<Case> scale_cases();
 std::vector<Case> service_cases();
+std::vector<Case> rewiring_cases();
 std::vector<Case> json_cases();
 std::vector<Case> zeromq_cases();
 std::vector<Case> caf_cases();

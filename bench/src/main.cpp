@@ -66,8 +66,9 @@ Arguments parse(const std::vector<std::string>& words) {
 // Cases of one path side by side, in the order in which their paths come first.
 std::vector<Case> all_cases() {
     std::vector<Case> cases;
-    for (const auto some : {nats_cases, libnats_cases, bare_cases, idle_cases, inproc_cases, caf_cases,
-                            threads_cases, loops_cases, zeromq_cases, json_cases, scale_cases, service_cases})
+    for (const auto some :
+         {nats_cases, libnats_cases, bare_cases, idle_cases, inproc_cases, caf_cases, threads_cases,
+          loops_cases, zeromq_cases, json_cases, scale_cases, service_cases, rewiring_cases})
         for (auto& one : some()) {
             const auto same_path = [&](const Case& other) { return other.path == one.path; };
             const auto last = std::find_if(cases.rbegin(), cases.rend(), same_path);

@@ -16,6 +16,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -41,6 +42,20 @@ Sample on_event_loop(App app) {
 }
 
 inline fluxmq::Bytes shared_payload() { return fluxmq::Bytes::copy(std::string(payload_size, 'x')); }
+
+/// A payload that says when it was made, for there are several on their way at once.
+inline std::string stamped() {
+    std::string payload(payload_size, 'x');
+    const auto now = Latencies::Clock::now();
+    std::memcpy(payload.data(), &now, sizeof now);
+    return payload;
+}
+
+inline Latencies::Clock::time_point stamp_of(const fluxmq::Message& message) {
+    Latencies::Clock::time_point time;
+    std::memcpy(&time, message.payload().data(), sizeof time);
+    return time;
+}
 
 /// Calls back when a measurement has taken too long. Keep what it returns.
 template <class Call>

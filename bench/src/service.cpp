@@ -4,15 +4,12 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
-#include <cstring>
-
 /// What nodes of one service do to each other, and what watching them costs.
 namespace bench {
 
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 // --- A full node beside healthy ones -------------------------------------------------------------------------
 
@@ -37,19 +34,6 @@ private:
     Task<> on_input(fluxmq::Message) override { co_await clock().sleep_for(milliseconds{1}); }
 };
 
-// In the payload, because a message is on its way to each node at once.
-std::string stamped(steady_clock::time_point time) {
-    std::string payload(payload_size, 'x');
-    std::memcpy(payload.data(), &time, sizeof time);
-    return payload;
-}
-
-steady_clock::time_point stamp_of(const fluxmq::Message& message) {
-    steady_clock::time_point time;
-    std::memcpy(&time, message.payload().data(), sizeof time);
-    return time;
-}
-
 // As fast as the loop allows, until told to end.
 Task<> flood(fluxmq::Transport& transport, const bool& ended) {
     const auto payload = shared_payload();
@@ -71,7 +55,7 @@ Task<Sample> beside_full(std::uint64_t messages, bool full) {
     for (std::size_t i = 0; i < healthy_nodes; ++i)
         add_listener(quiet.service, "healthy-" + std::to_string(i), healthy_topic(i),
                      [&](const fluxmq::Message& message) {
-                         latencies.add(steady_clock::now() - stamp_of(message));
+                         latencies.add(Latencies::Clock::now() - stamp_of(message));
                          arrivals.count(message);
                      });
     co_await quiet.service.run();
@@ -87,7 +71,7 @@ Task<Sample> beside_full(std::uint64_t messages, bool full) {
     arrivals.expect(rounds * healthy_nodes);
     for (std::uint64_t round = 0; round < rounds; ++round) {
         for (std::size_t i = 0; i < healthy_nodes; ++i)
-            transport->publish(healthy_topic(i), stamped(steady_clock::now()));
+            transport->publish(healthy_topic(i), stamped());
         co_await clock->sleep_for(milliseconds{1});
     }
     co_await arrivals.wait();

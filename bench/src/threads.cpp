@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "inproc.hpp"
+#include "two_loops.hpp"
 
-#include <atomic>
-#include <thread>
-
-/// Two services on two event loops, each with a thread and a connection of its own to one bus.
+/// Two services on two event loops.
 namespace bench {
 
 namespace {
@@ -12,25 +9,6 @@ namespace {
 // Messages before the publishing node waits until the other thread has room for them: far below what a connection
 // may hold back.
 constexpr std::uint64_t flush_interval = 8'192;
-
-struct Shared {
-    std::shared_ptr<fluxmq::InProcBus> bus = std::make_shared<fluxmq::InProcBus>();
-    std::atomic<std::uint64_t> wanted{0}; // of the other loop: messages to publish; 0: it ends
-    fluxmq::Wakeup go;                    // waited for by the other loop
-    fluxmq::Wakeup ready;                 // waited for by the loop that measures
-};
-
-/// `there` lives on a thread of its own, and ends when `here` has ended, well or not.
-template <class There, class Here>
-Sample on_two_loops(Shared& shared, There there, Here here) {
-    struct End {
-        ~End() { shared.go.notify(); }
-        Shared& shared;
-    };
-    const std::jthread thread{[&] { fluxlib::run(there()); }};
-    const End end{shared};
-    return on_event_loop(here);
-}
 
 Task<> publish_when_told(Shared& shared, bool text) {
     QuietService quiet{co_await connect_inproc(shared.bus), "bench-source"};
