@@ -38,6 +38,7 @@ void set_command(CLI::App& command, Context& context, std::shared_ptr<Options> o
 }
 
 /// Each command has a function; set_up() calls them in the order of --help.
+void add_new(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);
 void add_graph(CLI::App& app, Context& context);
 void add_up(CLI::App& app, Context& context);

@@ -11,6 +11,7 @@ void set_up(CLI::App& app, Context& context) {
     app.add_flag("--json", context.json, "print JSON for scripts, one value a line");
     app.require_subcommand(0, 1); // without one the complaint would not name what was not understood
     app.fallthrough();            // the options above may follow the command
+    add_new(app, context);
     add_check(app, context);
     add_graph(app, context);
     add_up(app, context);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs build/dev into a scratch folder and uses it from outside: by find_package, by pkg-config, and, built
-# as shared libraries, by pkg-config again. usage: tests/install/run.sh [JOBS]
+# Installs build/dev into a scratch folder and uses it from outside: by find_package, by what `fluxctl new` writes, by
+# pkg-config, and, built as shared libraries, by pkg-config again. usage: tests/install/run.sh [JOBS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 jobs=${1:-$(nproc)}
@@ -16,6 +16,11 @@ use_pkg_config() { # PREFIX
     LD_LIBRARY_PATH="$1/lib" "$1/outside"
 }
 
+# The blocks of docs/getting-started.md under a comment that begins with WORD: its own test leaves them to this one.
+page_blocks() { # WORD
+    sed -n "/^<!-- $1.*-->\$/,/^\`\`\`\$/p" docs/getting-started.md | grep -v -e '^<!--' -e '^```'
+}
+
 cmake --install build/dev --prefix "$work/static"
 mv "$work/static" "$work/moved" # the package must not depend on where it was installed to
 
@@ -26,6 +31,18 @@ cmake --build "$work/build" -j "$jobs"
 "$work/build/outside_conformance" --gtest_brief=1
 "$work/build/outside_plugin_host" "$work/build/liboutside_plugin.so"
 echo "find_package: ok"
+
+# As the page has it: `make install` installs what was installed above, but optimised, and PATH is enough to find it.
+page_blocks installs | grep '^make install PREFIX='
+make --dry-run install PREFIX="$work/moved" | grep "^cmake --install build/install --prefix '$work/moved'\$"
+export PATH="$work/moved/bin:/usr/sbin:$PATH"
+build_commands=$(page_blocks builds | awk '!seen[$0]++') # they are the same for both kinds
+for kind in service node; do
+    fluxctl new "$kind" my-camera --directory "$work/$kind"
+    (cd "$work/$kind" && CXXFLAGS="-Wall -Wextra -Werror" CMAKE_BUILD_PARALLEL_LEVEL=$jobs bash -ex <<<"$build_commands")
+done
+(cd "$work/node" && fluxctl run flow.yaml --for 1s)
+echo "fluxctl new: ok"
 
 use_pkg_config "$work/moved"
 echo "pkg-config: ok"
