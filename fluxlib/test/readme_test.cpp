@@ -65,8 +65,10 @@ TEST(readme, every_block_of_code_occurs_in_the_file_that_it_names) {
 }
 
 TEST(readme, every_link_to_a_file_leads_to_one) {
-    for (const std::string page : {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/protocol.md",
-                                   "docs/reliability.md", "docs/testing.md"}) {
+    for (const std::string page :
+         {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/protocol.md", "docs/reliability.md",
+          "docs/testing.md", "docs/getting-started.md", "docs/fluxctl.md", "docs/flow.md", "docs/nodes.md",
+          "docs/performance.md"}) {
         const auto folder = project_root() / std::filesystem::path{page}.parent_path();
         std::string text; // without the code
         bool code = false;
