@@ -223,10 +223,10 @@ std::string Discovery::fitting(json::object answer) {
         text = serialized(answer);
     }
     if (!std::exchange(told_too_large_, true))
-        service_.logger->warn(
-            "tools see only {} of the {} inputs of the service: an answer for all is longer than "
-            "the broker's limit of {} bytes",
-            endpoints.size(), count, limit);
+        service_.logger->warn("tools see only {} of the {} inputs of the service, and not all of its nodes: "
+                              "an answer for all is longer than "
+                              "the broker's limit of {} bytes",
+                              endpoints.size(), count, limit);
     return text;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <fluxmq/clock.hpp>
+
 #include <boost/asio/cancellation_signal.hpp>
 
 #include <chrono>
@@ -25,13 +27,15 @@ public:
     }
     void rest() noexcept { busy_ = false; }
 
-    /// To be called twice in `limit`: the hook that was seen three times in a row is cancelled.
-    void look(std::chrono::milliseconds limit) {
-        const bool same = busy_ && begun_ == last_seen_;
-        seen_ = same ? seen_ + 1 : 0;
-        last_seen_ = begun_;
-        if (seen_ >= 2)
+    /// Cancels a hook that was seen `limit` ago already. To be called at least twice in that time.
+    void look(std::chrono::milliseconds limit, fluxmq::Clock::time_point now) {
+        if (!busy_ || begun_ != last_seen_) {
+            last_seen_ = begun_;
+            seen_at_ = now;
+        } else if (now - seen_at_ >= limit) {
+            seen_at_ = now; // what it does about its end has as long again
             cancel("it took longer than " + std::to_string(limit.count()) + " ms");
+        }
     }
 
     /// At once, if one runs.
@@ -49,7 +53,7 @@ private:
     boost::asio::cancellation_signal signal_;
     std::uint64_t begun_ = 0;
     std::uint64_t last_seen_ = 0;
-    int seen_ = 0; // so many times in a row
+    fluxmq::Clock::time_point seen_at_; // first
     bool busy_ = false;
     std::optional<std::string> why_;
 };

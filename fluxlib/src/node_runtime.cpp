@@ -74,7 +74,6 @@ void NodeRuntime::begin_loop(const asio::any_io_executor& executor) {
     };
     asio::co_spawn(with_tag(executor_, this), loop(),
                    asio::bind_cancellation_slot(watch_->slot(), std::move(ended)));
-    watch_hooks();
 }
 
 void NodeRuntime::loop_ended() noexcept {
@@ -94,6 +93,7 @@ Task<bool> NodeRuntime::loop() {
     const auto mailbox = mailbox_;
     const auto watch = watch_;
     co_await asio::this_coro::throw_if_cancelled(false); // it cancels a hook, and not what comes after that
+    watch_hooks();
     Turn turn{clock()};
     while (lifecycle != NodeState::destroyed) {
         watch->begin();

@@ -16,14 +16,16 @@ void NodeRuntime::watch_hooks() {
     const auto limit = supervisor_.policy().hook_timeout;
     if (limit.count() <= 0)
         return;
-    watch_timer_ = clock().call_at(clock().now() + limit / 2, executor_, [this, limit] {
-        watch_->look(limit);
+    const auto half = fluxmq::Clock::duration{limit} / 2;
+    watch_timer_ = clock().call_at(clock().now() + half, executor_, [this, limit] {
+        watch_->look(limit, clock().now());
         watch_hooks();
     });
 }
 
 void NodeRuntime::look_at_hook(std::chrono::milliseconds limit) {
-    on_node_loop([watch = watch_, limit] { watch->look(limit); });
+    on_node_loop(
+        [watch = watch_, limit, time = service.options().clock] { watch->look(limit, time->now()); });
 }
 
 void NodeRuntime::cancel_hook(std::string why) {

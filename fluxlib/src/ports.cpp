@@ -185,6 +185,7 @@ Output::Output(NodeRuntime& node, DataOutput data) : node_{node}, data_{std::mov
 }
 
 void Output::set_topics(std::vector<std::string> topics) {
+    const std::lock_guard lock{node_.ports_mutex()}; // the service looks at them
     data_.topics = std::move(topics);
     wire_topics_.clear();
     publishers_.clear();

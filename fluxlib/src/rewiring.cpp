@@ -56,11 +56,20 @@ std::vector<std::string> overlapping(const std::string& pattern, const std::vect
 
 } // namespace
 
-Rewiring::~Rewiring() {
-    if (!committed_)
-        for (const auto& move : moves_)
-            if (move.arrives)
-                move.route->expected.clear();
+void Rewiring::undo() noexcept {
+    for (const auto& move : moves_)
+        if (move.arrives)
+            move.route->expected.clear();
+    moves_.clear();
+}
+
+// What it was to hand over, whoever was to get it subscribes when it listens the next time.
+void Rewiring::forget(const NodeRuntime& node) noexcept {
+    std::erase_if(moves_, [&](const Move& move) { return &move.route->input.node_ == &node; });
+    for (auto& move : moves_)
+        std::erase_if(move.gains,
+                      [&](const Gain& gain) { return gain.giver && &gain.giver->input.node_ == &node; });
+    end_left(node);
 }
 
 void Rewiring::change(Input& input, const std::vector<std::string>& topics) {
@@ -141,7 +150,6 @@ Task<> Rewiring::prepare() {
 
 // Those that give first let go, so that everybody finds what is theirs.
 void Rewiring::commit() noexcept {
-    committed_ = true;
     for (auto& move : moves_)
         for (auto& gain : move.gains)
             if (gain.giver) {
@@ -149,16 +157,26 @@ void Rewiring::commit() noexcept {
                 const auto index = index_of(gain.giver->patterns, move.wanted[gain.index]);
                 gain.subscription = std::move(gain.giver->subscriptions[index]);
             }
-    std::vector<std::string> fresh;
-    for (const auto& move : moves_)
-        for (const auto& gain : move.gains)
-            if (gain.later)
-                fresh.push_back(move.wanted[gain.index]);
+    const auto fresh = fresh_patterns();
     for (auto& move : moves_)
         take(move, fresh);
+    moves_.clear();
 }
 
-// `fresh`: the patterns that were subscribed for this change.
+// Those that were subscribed for this change: by prepare(), or by the init() of whoever arrives.
+std::vector<std::string> Rewiring::fresh_patterns() const {
+    std::vector<std::string> fresh;
+    for (const auto& move : moves_) {
+        std::vector<bool> handed(move.wanted.size(), !move.arrives);
+        for (const auto& gain : move.gains)
+            handed[gain.index] = gain.giver != nullptr;
+        for (std::size_t i = 0; i < handed.size(); ++i)
+            if (!handed[i])
+                fresh.push_back(move.wanted[i]);
+    }
+    return fresh;
+}
+
 void Rewiring::take(Move& move, const std::vector<std::string>& fresh) {
     auto& route = *move.route;
     const std::lock_guard lock{route.input.node_.ports_mutex()};
@@ -198,6 +216,13 @@ bool Rewiring::has_left(const NodeRuntime& node, const std::vector<std::string>&
                    return fluxmq::matches(left.pattern, topic);
                });
     });
+}
+
+std::multimap<const NodeRuntime*, std::string> Rewiring::left_patterns() const {
+    std::multimap<const NodeRuntime*, std::string> patterns;
+    for (const auto& left : left_)
+        patterns.emplace(left.node, left.pattern);
+    return patterns;
 }
 
 void Rewiring::end_left(const NodeRuntime& node) {

@@ -14,13 +14,12 @@ namespace fluxlib {
 /// that arrives meanwhile is handled, and once: a topic that goes from one input to another takes its subscription
 /// along, one that an input keeps is not touched, and what is new is subscribed before anything changes.
 ///
-/// Used on the service's loop; inputs of all loops. Until commit() its destructor undoes everything.
+/// Used on the service's loop; inputs of all loops. Nothing of it happens before commit().
 class Rewiring {
 public:
     explicit Rewiring(fluxmq::Transport& transport) : transport_{transport} {}
     Rewiring(const Rewiring&) = delete;
     Rewiring& operator=(const Rewiring&) = delete;
-    ~Rewiring();
 
     /// `input` is to hear these topics, once it listens.
     void change(Input& input, const std::vector<std::string>& topics);
@@ -33,6 +32,10 @@ public:
     fluxmq::Task<> prepare();
     /// From now on every input hears what it is to hear.
     void commit() noexcept;
+    /// Or it never comes to that.
+    void undo() noexcept;
+    /// `node` is about to be deleted.
+    void forget(const NodeRuntime& node) noexcept;
     /// Whether something is subscribed that is not wanted any more. It is still heard by whom it was: what was
     /// published before everybody had changed may be on its way.
     bool has_left() const noexcept { return !left_.empty(); }
@@ -40,6 +43,8 @@ public:
     bool has_left(const NodeRuntime& node, const std::vector<std::string>& topics) const;
     void end_left() noexcept { left_.clear(); }
     void end_left(const NodeRuntime& node);
+    /// The patterns of what is left, by who hears it.
+    std::multimap<const NodeRuntime*, std::string> left_patterns() const;
 
 private:
     class Later;
@@ -68,12 +73,12 @@ private:
     using Givers = std::multimap<std::string, Input::Route*>;
     Givers find_givers() const;
     static Input::Route* take_giver(Givers& givers, const std::string& pattern);
+    std::vector<std::string> fresh_patterns() const;
     void take(Move& move, const std::vector<std::string>& fresh);
 
     fluxmq::Transport& transport_;
     std::vector<Move> moves_;
     std::vector<Left> left_;
-    bool committed_ = false;
 };
 
 } // namespace fluxlib

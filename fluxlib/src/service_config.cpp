@@ -4,6 +4,11 @@
 #include "rewiring.hpp"
 #include "service_runtime.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <functional>
+#include <map>
 #include <set>
 
 namespace fluxlib {
@@ -19,6 +24,14 @@ namespace {
 }
 
 } // namespace
+
+/// A config that somebody waits for.
+struct ServiceRuntime::Config {
+    std::vector<DataNode> wanted;
+    std::shared_ptr<Config> before;
+    Completion applied;
+    fluxmq::Wakeup over; // the next one may begin
+};
 
 /// A config on its way.
 struct ServiceRuntime::Change {
@@ -37,32 +50,44 @@ Task<> ServiceRuntime::apply(std::vector<DataNode> wanted) {
     return on_own_loop(do_apply(std::move(wanted)));
 }
 
-// Each config is compared with what the one before it has left.
+// A config is applied by a coroutine of its own: whoever waits for it may be cancelled, and it must not stop half-way.
+// It counts as awaited by the node whose hook that is, which it then does not wait for.
 Task<> ServiceRuntime::do_apply(std::vector<DataNode> wanted) {
+    if (ending_)
+        throw Error{errc::illegal_transition, "the service '" + id + "' ends, and takes no config any more"};
     const auto caller = boost::asio::any_io_executor{co_await boost::asio::this_coro::executor};
     if (configs_ > 0 && tag_of(caller)) // that may be what the other one waits for
         throw Error{errc::illegal_transition,
                     "another config is being applied, and a node's hook cannot wait for it"};
     ++configs_;
-    const auto done = std::make_shared<Completion>();
-    if (const auto before = std::exchange(last_config_, done))
-        co_await before->wait();
+    const auto config = std::make_shared<Config>();
+    config->wanted = std::move(wanted);
+    config->before = std::exchange(last_config_, config);
+    boost::asio::co_spawn(caller, carry_out(config), boost::asio::detached);
+    co_await config->applied.wait();
+}
+
+// Each config is compared with what the one before it has left.
+Task<> ServiceRuntime::carry_out(std::shared_ptr<Config> config) {
+    if (const auto before = std::exchange(config->before, nullptr))
+        co_await before->over.wait();
     std::exception_ptr failure;
     try {
-        co_await prepare_and_switch(std::move(wanted));
+        co_await prepare_and_switch(std::move(config->wanted));
+        co_await announce_ready();
     } catch (...) {
         failure = std::current_exception();
     }
     --configs_;
-    done->finish();
-    if (failure)
-        std::rethrow_exception(failure);
-    co_await announce_ready();
+    config->applied.finish(std::move(failure));
+    config->over.notify();
+    configs_done_.notify();
 }
 
 Task<> ServiceRuntime::prepare_and_switch(std::vector<DataNode> wanted) {
     Change change{*transport};
     change.plan = diff_config(current_config(), wanted);
+    rewiring_ = &change.rewiring;
     std::exception_ptr failure;
     try {
         co_await prepare(change);
@@ -70,15 +95,20 @@ Task<> ServiceRuntime::prepare_and_switch(std::vector<DataNode> wanted) {
         failure = std::current_exception();
     }
     if (failure) {
+        change.rewiring.undo();
         for (const auto& node_id : change.fresh_ids)
             co_await quietly(command(node_id, NodeCommand::destroy));
         for (const auto& record : change.remade)
             co_await quietly(record->node->runtime_->command(NodeCommand::destroy));
-        std::rethrow_exception(failure);
+    } else {
+        co_await switch_to(change);
+        configured_ = true;
+        config_timer_.cancel();
     }
-    co_await switch_to(change);
-    configured_ = true;
-    config_timer_.cancel();
+    rewiring_ = nullptr;
+    unseen_.clear();
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 std::vector<DataNode> ServiceRuntime::current_config() const {
@@ -112,10 +142,14 @@ std::unique_ptr<ServiceRuntime::Record> ServiceRuntime::make_record(DataNode dat
 
 // Everything that can fail, the new nodes' on_create among it, while the running nodes go on as they are.
 Task<> ServiceRuntime::prepare(Change& change) {
+    const auto caller = boost::asio::any_io_executor{co_await boost::asio::this_coro::executor};
     for (auto& data : change.plan.create) {
+        if (const auto* node = look_up(data.id); node && tag_of(caller) == node)
+            refuse(data.id, "its own hook cannot give it another type");
         auto record = make_record(data);
-        auto& place = record_of(data.id) ? change.remade : change.fresh;
-        place.push_back(std::move(record));
+        const bool remade = record_of(data.id);
+        record->node->runtime_->hide_status(remade); // the id is still that of the node before it
+        (remade ? change.remade : change.fresh).push_back(std::move(record));
     }
     for (const auto& data : change.plan.change) {
         auto* node = look_up(data.id);
@@ -137,7 +171,7 @@ Task<> ServiceRuntime::prepare(Change& change) {
     co_await change.rewiring.prepare();
     for (auto& record : change.fresh) {
         const auto node_id = record->node->id();
-        record->topics = co_await subscribe_node(node_id);
+        co_await subscribe_record(*record);
         auto& node = *record->node->runtime_;
         place(node);
         if (!take_in(record))
@@ -148,7 +182,7 @@ Task<> ServiceRuntime::prepare(Change& change) {
     for (const auto& record : change.remade) {
         auto& node = *record->node->runtime_;
         place(node);
-        node.hide_status(true); // the id is still that of the node before it
+        unseen_.push_back(&node);
         co_await init_for_config(node);
     }
 }
@@ -207,6 +241,8 @@ Task<> ServiceRuntime::switch_to(Change& change) {
     for (const auto& record : change.remade)
         if (auto* before = record_of(record->node->id()))
             record->topics = std::move(before->topics); // they name the id
+        else                                            // somebody has destroyed it meanwhile
+            co_await quietly(subscribe_record(*record));
     for (const auto& node_id : change.plan.destroy)
         co_await quietly(command(node_id, NodeCommand::destroy));
     std::vector<std::string> starting;
@@ -215,6 +251,7 @@ Task<> ServiceRuntime::switch_to(Change& change) {
             starting.push_back(node_id);
     for (auto& record : change.remade) {
         auto& node = *record->node->runtime_;
+        std::erase(unseen_, &node);
         if (!take_in(record)) { // somebody has appended one meanwhile
             co_await quietly(node.command(NodeCommand::destroy));
             continue;
@@ -227,13 +264,13 @@ Task<> ServiceRuntime::switch_to(Change& change) {
     co_await start_together(std::move(starting));
 }
 
-// One after the other the nodes that go handle what has arrived for them; what they publish is still heard by whoever
-// has heard them, be it a node that goes after them.
+// One after the other the nodes that go handle what has arrived for them, those first that others of them hear; what
+// they publish is still heard by whoever has heard them.
 Task<> ServiceRuntime::finish_leaving(Change& change) {
     auto& rewiring = change.rewiring;
     bool on_its_way = rewiring.has_left();
     std::vector<std::string> published;
-    for (const auto& node_id : change.plan.destroy) {
+    for (const auto& node_id : in_order_of_flow(change)) {
         const auto* node = look_up(node_id);
         if (!node)
             continue;
@@ -254,6 +291,38 @@ Task<> ServiceRuntime::finish_leaving(Change& change) {
         co_await quietly(transport->flush(options.drain_timeout));
         rewiring.end_left();
     }
+}
+
+// The nodes that go, each behind those that it hears, unless they hear each other.
+std::vector<std::string> ServiceRuntime::in_order_of_flow(const Change& change) const {
+    std::multimap<std::string, const NodeRuntime*> publishers; // by topic
+    std::vector<const NodeRuntime*> leaving;
+    for (const auto& node_id : change.plan.destroy)
+        if (const auto* node = look_up(node_id)) {
+            leaving.push_back(node);
+            for (auto& topic : node->output_topics())
+                publishers.emplace(std::move(topic), node);
+        }
+    const auto heard = change.rewiring.left_patterns();
+    std::vector<std::string> order;
+    std::set<const NodeRuntime*> seen;
+    const std::function<void(const NodeRuntime*)> place = [&](const NodeRuntime* node) {
+        if (!seen.insert(node).second)
+            return;
+        for (auto [at, end] = heard.equal_range(node); at != end; ++at) {
+            const auto& pattern = at->second;
+            const bool many = fluxmq::has_wildcard(pattern);
+            const auto first = many ? publishers.begin() : publishers.lower_bound(pattern);
+            const auto last = many ? publishers.end() : publishers.upper_bound(pattern);
+            for (auto each = first; each != last; ++each)
+                if (fluxmq::matches(pattern, each->first))
+                    place(each->second);
+        }
+        order.push_back(node->id);
+    };
+    for (const auto* node : leaving)
+        place(node);
+    return order;
 }
 
 // A node that goes first handles what has arrived for it.

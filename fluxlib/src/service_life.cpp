@@ -174,6 +174,8 @@ Task<> ServiceRuntime::init_nodes() {
 }
 
 Task<> ServiceRuntime::announce_ready() {
+    if (ending_)
+        co_return;
     send_status(status->ready());
     co_await guarded("on_ready", {}, service.on_ready());
     if (running_nodes_ > 0)
@@ -311,7 +313,7 @@ void ServiceRuntime::signal_arrived(int signal) {
         idle_.notify();
         const std::string why = "a second signal came while it ran";
         watch_->cancel(why);
-        for (auto* node : all_nodes())
+        for (auto* node : all_that_run_hooks())
             node->cancel_hook(why);
         return;
     }
@@ -356,6 +358,8 @@ Task<> ServiceRuntime::end(ExitReport& report) {
     mailbox_->close();
     if (loop_runs_)
         co_await loop_done_->wait();
+    while (configs_ > 0)
+        co_await configs_done_.wait();
 
     co_await drain(report);
     report.account = account();
@@ -383,11 +387,17 @@ Task<> ServiceRuntime::end(ExitReport& report) {
 void ServiceRuntime::limit_hooks() {
     const auto limit = std::max(options.drain_timeout, shortest_hook_limit);
     end_timer_ = clock().call_at(clock().now() + limit / 2, executor_, [this, limit] {
-        watch_->look(limit);
-        for (auto* node : all_nodes())
+        watch_->look(limit, clock().now());
+        for (auto* node : all_that_run_hooks())
             node->look_at_hook(limit);
         limit_hooks();
     });
+}
+
+std::vector<NodeRuntime*> ServiceRuntime::all_that_run_hooks() const {
+    auto all = all_nodes();
+    all.insert(all.end(), unseen_.begin(), unseen_.end());
+    return all;
 }
 
 // A status of the end: the connection may be gone already.

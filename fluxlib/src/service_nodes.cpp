@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "rewiring.hpp"
 #include "service_runtime.hpp"
 
 #include <boost/asio/post.hpp>
@@ -164,6 +165,8 @@ Task<> ServiceRuntime::start_together(std::vector<std::string> ids) {
 }
 
 void ServiceRuntime::erase(std::string_view node_id) {
+    if (const auto* node = look_up(node_id); node && rewiring_)
+        rewiring_->forget(*node);
     std::unique_ptr<Record> gone; // without the lock
     const std::lock_guard lock{mutex_};
     const auto found = by_id_.find(node_id);

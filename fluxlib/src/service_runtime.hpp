@@ -27,6 +27,8 @@
 
 namespace fluxlib {
 
+class Rewiring;
+
 /// A topic on which a manager talks to one node.
 struct NodeTopic {
     enum class Act { tell_state, start, stop, restart };
@@ -155,6 +157,8 @@ private:
     Task<> command_each(std::vector<std::string> ids, std::vector<NodeCommand> commands);
     struct Change;
     Task<> do_apply(std::vector<DataNode> wanted);
+    struct Config;
+    Task<> carry_out(std::shared_ptr<Config> config);
     Task<> prepare_and_switch(std::vector<DataNode> wanted);
     Task<> init_for_config(NodeRuntime& node);
     std::vector<DataNode> current_config() const;
@@ -163,6 +167,7 @@ private:
     void plan_wiring(Change& change);
     Task<> switch_to(Change& change);
     Task<> finish_leaving(Change& change);
+    std::vector<std::string> in_order_of_flow(const Change& change) const;
     Task<> finish_waiting(std::string node_id);
     Task<> start_together(std::vector<std::string> ids);
     void place(NodeRuntime& node) noexcept;
@@ -181,6 +186,7 @@ private:
     void signal_arrived(int signal);
     Task<> end(ExitReport& report);
     void limit_hooks();
+    std::vector<NodeRuntime*> all_that_run_hooks() const;
     void announce(std::string last) noexcept;
     Task<> drain(ExitReport& report);
     Task<bool> settle(fluxmq::Clock::time_point deadline);
@@ -191,7 +197,7 @@ private:
     // The manager's topics, in the order of docs/protocol.md (service_topics.cpp).
     Task<> subscribe_commands();
     Task<> subscribe_command(std::string topic, const Command& command);
-    Task<std::vector<NodeTopic>> subscribe_node(std::string node_id);
+    Task<> subscribe_record(Record& record);
     Task<> on_config(Message message);
     Task<> on_settings(Message message);
     Task<> on_start(Message message);
@@ -232,11 +238,14 @@ private:
     std::atomic<bool> running_{false};
     std::atomic<bool> ending_{false};
     std::string development_id_;
-    bool initialised_ = false;                // on_init was called
-    bool configured_ = false;                 // a config was applied
-    int configs_ = 0;                         // being applied, or waiting for that
-    std::shared_ptr<Completion> last_config_; // the last of them
-    bool manager_started_ = false;            // the manager said start, and did not say stop since
+    bool initialised_ = false;     // on_init was called
+    bool configured_ = false;      // a config was applied
+    bool manager_started_ = false; // the manager said start, and did not say stop since
+    std::shared_ptr<Config> last_config_;
+    int configs_ = 0; // being applied, or waiting for that
+    fluxmq::Wakeup configs_done_;
+    Rewiring* rewiring_ = nullptr;     // of the one that is being applied
+    std::vector<NodeRuntime*> unseen_; // its nodes that have not taken their place yet
     fluxmq::Timer config_timer_;
     fluxmq::Clock::duration config_pause_{};
 

@@ -62,7 +62,8 @@ Task<> ServiceRuntime::subscribe_command(std::string name, const Command& comman
 }
 
 // Where a manager talks to one node of its config. One inlet serves them all: they differ by their topic.
-Task<std::vector<NodeTopic>> ServiceRuntime::subscribe_node(std::string node_id) {
+Task<> ServiceRuntime::subscribe_record(Record& record) {
+    const auto node_id = record.node->id();
     std::vector<std::pair<std::string, NodeTopic::Act>> wanted;
     wanted.emplace_back(topic->node_state_request(node_id), NodeTopic::Act::tell_state);
     if (options.profile.node_restart)
@@ -71,12 +72,10 @@ Task<std::vector<NodeTopic>> ServiceRuntime::subscribe_node(std::string node_id)
         wanted.emplace_back(topic->node_start_event(node_id), NodeTopic::Act::start);
         wanted.emplace_back(topic->node_stop_event(node_id), NodeTopic::Act::stop);
     }
-    std::vector<NodeTopic> topics;
     for (auto& [name, act] : wanted) {
         auto subscription = co_await transport->subscribe(name, node_inlet_);
-        topics.push_back({std::move(name), act, std::move(subscription)});
+        record.topics.push_back({std::move(name), act, std::move(subscription)});
     }
-    co_return topics;
 }
 
 // --- What arrives --------------------------------------------------------------------------------------------

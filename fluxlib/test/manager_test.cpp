@@ -4,6 +4,10 @@
 
 #include "support.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <filesystem>
 
 namespace fluxlib::test {
@@ -30,6 +34,14 @@ struct Kinds {
             throw std::runtime_error{"the device is broken"};
         }
     };
+    struct Hanging : Worker {
+        using Worker::Worker;
+        fluxmq::Wakeup never;
+        Task<> on_create() override {
+            co_await note("hangs");
+            co_await never.wait();
+        }
+    };
     /// Applies a config when it is told to, by a message or, with a setting, at its start.
     struct Planner : Worker {
         using Worker::Worker;
@@ -42,7 +54,9 @@ struct Kinds {
                 co_return;
             std::string failure;
             try {
-                co_await service().apply_config(R"([{"id": "p", "type": "planner"}])");
+                const std::string type = settings().contains("becomes_other") ? "other" : "planner";
+                const auto config = R"([{"id": "p", "type": ")" + type + "\"}]";
+                co_await service().apply_config(config);
             } catch (const Error& error) {
                 failure = error.what();
             }
@@ -70,6 +84,7 @@ protected:
             service.register_node<Kinds::Worker>("other");
             service.register_node<Kinds::Refusing>("refusing");
             service.register_node<Kinds::Broken>("broken");
+            service.register_node<Kinds::Hanging>("hanging");
             service.register_node<Kinds::Planner>("planner");
             co_await service.run();
             co_await body(*manager, service);
@@ -261,6 +276,91 @@ TEST_P(ManagedOn, a_hook_may_apply_a_config_but_not_while_another_one_waits_for_
         });
 }
 
+TEST_P(ManagedOn, a_hook_cannot_give_its_own_node_another_type) {
+    with_manager(R"([{"id": "p", "type": "planner", "settings": {"at_start": true, "becomes_other": true}}])",
+                 [&](FakeManager& manager, Service& service) -> Task<> {
+                     co_await manager.wait_for_node("p", "created");
+                     manager.start("svc");
+                     co_await log.wait_for("p planned: invalid config: node 'p': its own hook cannot give it "
+                                           "another type");
+                     co_await manager.wait_for_node("p", "started");
+                     EXPECT_THAT(service.node_ids(), ElementsAre("p"));
+                 });
+}
+
+TEST_P(ManagedOn, a_config_with_new_nodes_that_fails_takes_all_of_them_back) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        manager.serve_config("svc", R"([
+            {"id": "new", "type": "worker", "inputs": [{"alias": "in", "topics": ["data", "other"]}]},
+            {"id": "b", "type": "other", "inputs": [{"alias": "in", "topics": ["data"]}]},
+            {"id": "z", "type": "broken", "inputs": [{"alias": "in", "topics": ["data"]}]}])");
+        manager.send_config("svc");
+        co_await manager.wait_for_error("svc", "node 'z': it could not be initialised");
+        EXPECT_THAT(service.node_ids(), ElementsAre("a", "b"));
+        EXPECT_THAT(manager.node_statuses("b"), ElementsAre("created"));
+        manager.start("svc");
+        co_await manager.wait_for_node("b", "started");
+        service.node("a").output("out").publish("as before");
+        co_await log.wait_for("b on_input in=as before");
+    });
+}
+
+TEST_P(ManagedOn, who_waits_for_a_config_may_give_up_and_it_is_applied_all_the_same) {
+    with_manager("[]", [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_service("svc", "READY");
+        boost::asio::cancellation_signal signal;
+        fluxmq::Wakeup given_up;
+        std::exception_ptr failure;
+        const std::string hanging =
+            R"([{"id": "h", "type": "hanging", "inputs": [{"alias": "in", "topics": ["x"]}]}])";
+        auto ended = [&](std::exception_ptr thrown) {
+            failure = thrown;
+            given_up.notify();
+        };
+        boost::asio::co_spawn(co_await boost::asio::this_coro::executor, service.apply_config(hanging),
+                              boost::asio::bind_cancellation_slot(signal.slot(), ended));
+        co_await log.wait_for("h hangs");
+        signal.emit(boost::asio::cancellation_type::terminal);
+        co_await given_up.wait();
+        EXPECT_TRUE(failure);
+        static_cast<Kinds::Hanging&>(service.node("h")).never.notify();
+        co_await manager.wait_for_node("h", "created");
+        co_await service.apply_config("[]"); // waits for the one before
+        EXPECT_THAT(service.node_ids(), ElementsAre());
+    });
+}
+
+// Whoever asks for a config waits for it, and so does the end of the service, with what hangs in it cancelled.
+TEST_P(ManagedOn, the_end_comes_while_a_config_is_applied) {
+    for (const std::string ids : {"h", "b"}) { // a new node, and one that is made anew
+        log.clear();
+        mesh.run([&]() -> Task<> {
+            const auto manager = co_await mesh.manager();
+            manager->serve_config("svc", R"([{"id": "b", "type": "worker"}])");
+            auto options = mesh.options();
+            options.drain_timeout = 100ms;
+            RecordingService service{"svc", options, log};
+            service.attach(co_await mesh.connect());
+            service.register_node<Kinds::Worker>("worker");
+            service.register_node<Kinds::Hanging>("hanging");
+            co_await service.run();
+            co_await manager->wait_for_node("b", "created");
+            manager->serve_config("svc", R"([{"id": ")" + ids + R"(", "type": "hanging"}])");
+            manager->send_config("svc");
+            co_await log.wait_for(ids + " hangs");
+            service.shutdown();
+            co_await service.wait();
+            co_await manager->wait_for_service("svc", "STOPPED");
+            EXPECT_EQ(log.count("b on_destroy"), 1u);
+            EXPECT_EQ(log.count(ids + " on_error in on_create"), 1u);
+            EXPECT_EQ(service.current_status(), "STOPPED");
+            auto statuses = manager->service_statuses("svc");
+            EXPECT_THAT(statuses, ElementsAre("STARTING", "CONNECTED", "READY", "STOPPING", "STOPPED"));
+        }());
+    }
+}
+
 TEST_P(ManagedOn, a_bad_config_is_an_error_and_leaves_the_nodes_as_they_are) {
     with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
         co_await manager.wait_for_node("b", "created");
@@ -275,8 +375,9 @@ TEST_P(ManagedOn, a_bad_config_is_an_error_and_leaves_the_nodes_as_they_are) {
         send(R"([{"id": "x", "type": "worker"}, {"id": "x", "type": "worker"}])");
         co_await manager.wait_for_error("svc", "node 'x': the id occurs twice");
         send(R"([{"id": "x", "type": "warp drive"}])");
-        co_await manager.wait_for_error("svc", "unknown node type: node 'x' has type 'warp drive'; "
-                                               "registered are broken, other, planner, refusing, worker");
+        co_await manager.wait_for_error("svc",
+                                        "unknown node type: node 'x' has type 'warp drive'; "
+                                        "registered are broken, hanging, other, planner, refusing, worker");
         send(R"([{"id": "ok", "type": "worker"}, {"id": "x", "type": "refusing"}])");
         co_await manager.wait_for_error("svc", "no such device");
         EXPECT_THAT(service.node_ids(), ElementsAre("a", "b"));

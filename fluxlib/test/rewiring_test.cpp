@@ -176,7 +176,8 @@ protected:
             // As a manager does it, so that new nodes start at once.
             const auto manager = co_await mesh.manager();
             manager->start("svc");
-            co_await manager->wait_for_service("svc", "ACTIVE");
+            for (const auto& id : service.node_ids())
+                co_await manager->wait_for_node(id, "started");
             co_await body(service);
             service.shutdown();
             const auto report = co_await service.wait();
@@ -268,8 +269,8 @@ TEST_P(RewiringOn, what_a_node_that_goes_has_queued_still_goes_its_way) {
     Slow::handled = 0;
     boost::json::array chain;
     chain.push_back(source("source", "data"));
+    chain.push_back(slow("second", "half", "done")); // the order in a config means nothing
     chain.push_back(slow("first", "data", "half"));
-    chain.push_back(slow("second", "half", "done"));
     chain.push_back(sink("sink", "sink", {"done"}));
     with_graph(chain, [&](Service& service) -> Task<> {
         const auto flush = [&]() -> Task<> { return service.transport().flush(); };
@@ -306,48 +307,51 @@ TEST(Rewiring, a_wildcard_takes_over_from_what_it_overlaps_without_a_loss) {
                                   {{"data.x"}, {}, {}, {"data.*"}},
                                   {{"data.>"}, {}, {}, {"data.x"}},
                                   {{"data.>"}, {"none"}, {"other"}, {"*.x"}}};
-    for (const auto& each : cases) {
-        Mesh mesh;
-        Ledger ledger;
-        Kinds::ledger = &ledger;
-        int sent = 0;
-        mesh.run([&]() -> Task<> {
-            auto options = mesh.options();
-            options.request_config = false;
-            Service service{"svc", options};
-            service.attach(co_await mesh.connect());
-            service.register_node<Kinds::Sink>("sink");
-            co_await service.run();
-            const auto config = [](const auto& a, const auto& b) {
-                boost::json::array nodes;
-                nodes.push_back(sink("a", "sink", a));
-                nodes.push_back(sink("b", "sink", b));
-                return boost::json::serialize(nodes);
-            };
-            const auto before = config(each.before, each.other_before);
-            co_await service.apply_config(before);
-            co_await service.start_node_all();
-            bool stop = false;
-            fluxmq::Wakeup stopped;
-            const auto flood = [&]() -> Task<> {
-                while (!stop) {
-                    service.publish("data.x", std::to_string(sent++));
-                    co_await turn();
-                }
-                stopped.notify();
-            };
-            mesh.spawn(flood());
-            const auto after = config(each.after, each.other_after);
-            co_await service.apply_config(after);
-            stop = true;
-            co_await stopped.wait();
-            service.shutdown();
-            co_await service.wait();
-        }());
-        EXPECT_GE(sent, 3);
-        EXPECT_EQ(ledger.handled, std::vector<int>(static_cast<std::size_t>(sent), 1))
-            << ::testing::PrintToString(each.before) << " to " << ::testing::PrintToString(each.after);
-    }
+    for (const std::string b_becomes :
+         {"sink", "other"}) // the same node, or another one that hears nothing yet
+        for (const auto& each : cases) {
+            Mesh mesh;
+            Ledger ledger;
+            Kinds::ledger = &ledger;
+            int sent = 0;
+            mesh.run([&]() -> Task<> {
+                auto options = mesh.options();
+                options.request_config = false;
+                Service service{"svc", options};
+                service.attach(co_await mesh.connect());
+                service.register_node<Kinds::Sink>("sink");
+                service.register_node<Kinds::OtherSink>("other");
+                co_await service.run();
+                const auto config = [](const auto& a, const auto& b, const std::string& type_of_b) {
+                    boost::json::array nodes;
+                    nodes.push_back(sink("a", "sink", a));
+                    nodes.push_back(sink("b", type_of_b, b));
+                    return boost::json::serialize(nodes);
+                };
+                const auto before = config(each.before, each.other_before, "sink");
+                co_await service.apply_config(before);
+                co_await service.start_node_all();
+                bool stop = false;
+                fluxmq::Wakeup stopped;
+                const auto flood = [&]() -> Task<> {
+                    while (!stop) {
+                        service.publish("data.x", std::to_string(sent++));
+                        co_await turn();
+                    }
+                    stopped.notify();
+                };
+                mesh.spawn(flood());
+                const auto after = config(each.after, each.other_after, b_becomes);
+                co_await service.apply_config(after);
+                stop = true;
+                co_await stopped.wait();
+                service.shutdown();
+                co_await service.wait();
+            }());
+            EXPECT_GE(sent, 3);
+            EXPECT_EQ(ledger.handled, std::vector<int>(static_cast<std::size_t>(sent), 1))
+                << ::testing::PrintToString(each.before) << " to " << ::testing::PrintToString(each.after);
+        }
 }
 
 } // namespace

@@ -205,8 +205,12 @@ TEST(shutdown, a_second_signal_cancels_what_hangs_at_once) {
 TEST_P(ShutdownOn, a_hook_of_the_service_that_hangs_does_not_hold_up_the_end) {
     struct Hanging : Service {
         using Service::Service;
+        fluxmq::Wakeup entered;
         fluxmq::Wakeup never;
-        Task<> on_settings(const Message&) override { co_await never.wait(); }
+        Task<> on_settings(const Message&) override {
+            entered.notify();
+            co_await never.wait();
+        }
     };
     mesh.run([&]() -> Task<> {
         const auto manager = co_await mesh.manager();
@@ -216,7 +220,7 @@ TEST_P(ShutdownOn, a_hook_of_the_service_that_hangs_does_not_hold_up_the_end) {
         service.attach(co_await mesh.connect());
         co_await service.run();
         manager->set_service_settings("svc", "{}");
-        co_await service.transport().flush();
+        co_await service.entered.wait();
         service.shutdown();
         const auto report = co_await service.wait();
         EXPECT_TRUE(report.drained);

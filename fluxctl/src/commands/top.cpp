@@ -85,7 +85,7 @@ std::vector<Row> rows_of(const std::vector<json::object>& services) {
         const bool is_flux = service.contains("nodes");
         for (const auto& part : objects_at(service, is_flux ? "nodes" : "endpoints")) {
             auto row = is_flux ? row_of_node(part) : row_of_endpoint(part);
-            row.service = text_at(service, "name");
+            row.service = service_id_of(service);
             row.id = text_at(service, "id");
             rows.push_back(std::move(row));
         }
@@ -102,7 +102,8 @@ public:
         for (auto& row : rows) {
             const auto key = row.id + ' ' + row.name;
             in[key] = row.in;
-            if (const auto before = in_.find(key); before != in_.end())
+            // Less than before: the node was made anew.
+            if (const auto before = in_.find(key); before != in_.end() && row.in >= before->second)
                 row.rate = (row.in - before->second) / std::chrono::duration<double>{now - at_}.count();
         }
         in_ = std::move(in);

@@ -179,7 +179,8 @@ public:
     Task<> destroy_node_all();
 
     /// Applies a config by difference: unchanged nodes are not touched; a config with an error changes nothing.
-    /// Throws as parse_config(), get_node(); illegal_transition in a node's hook while another config is applied.
+    /// Throws as parse_config(), get_node(); illegal_transition at the end of the service, and in a node's hook while
+    /// another config is applied. Cancellation: the config is applied all the same.
     Task<> apply_config(std::string_view json);
 
     // --- Life -------------------------------------------------------------------------------------------
