@@ -5,31 +5,20 @@
 #include <fluxmq/nats.hpp>
 #include <fluxmq/testing/nats_server.hpp>
 
+#include "process.hpp"
 #include "program.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 namespace fluxctl::test {
 namespace {
 
-using fluxlib::Task;
 using ::testing::HasSubstr;
-
-namespace asio = boost::asio;
 
 class Worker : public fluxlib::Node {
 public:
@@ -51,83 +40,6 @@ protected:
     }
 };
 
-// A `fluxctl` that runs, and what it prints.
-class Program {
-public:
-    Program(asio::io_context& loop, std::vector<std::string> arguments) : output_{loop} {
-        int ends[2];
-        if (pipe(ends) != 0)
-            throw std::runtime_error{"no pipe"};
-        process_ = fork();
-        if (process_ == 0) {
-            dup2(ends[1], STDOUT_FILENO);
-            dup2(ends[1], STDERR_FILENO);
-            close(ends[0]);
-            close(ends[1]);
-            std::vector<char*> words;
-            for (auto& argument : arguments)
-                words.push_back(argument.data());
-            words.push_back(nullptr);
-            execv(FLUXCTL, words.data());
-            _exit(127);
-        }
-        close(ends[1]);
-        output_.assign(ends[0]);
-    }
-    ~Program() {
-        if (process_ > 0) {
-            kill(SIGKILL);
-            wait();
-        }
-    }
-    Program(const Program&) = delete;
-    Program& operator=(const Program&) = delete;
-
-    void kill(int signal) const { ::kill(process_, signal); }
-
-    // Reads on until a line has `part`; the end of the output fails the test.
-    Task<std::string> line_with(std::string part) {
-        for (;;) {
-            boost::system::error_code error;
-            const auto length = co_await asio::async_read_until(
-                output_, asio::dynamic_buffer(read_), '\n', asio::redirect_error(asio::use_awaitable, error));
-            if (error) {
-                ADD_FAILURE() << "no line with '" << part << "' in\n" << seen_ << read_;
-                co_return "";
-            }
-            const auto line = read_.substr(0, length - 1);
-            read_.erase(0, length);
-            seen_ += line + '\n';
-            if (line.find(part) != std::string::npos)
-                co_return line;
-        }
-    }
-
-    // Reads to the end; the exit code.
-    Task<int> end() {
-        boost::system::error_code error;
-        co_await asio::async_read(output_, asio::dynamic_buffer(read_),
-                                  asio::redirect_error(asio::use_awaitable, error));
-        seen_ += read_;
-        co_return wait();
-    }
-
-    // All lines that were read.
-    const std::string& seen() const noexcept { return seen_; }
-
-private:
-    int wait() {
-        int status = 0;
-        waitpid(std::exchange(process_, -1), &status, 0);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    }
-
-    asio::posix::stream_descriptor output_;
-    pid_t process_ = -1;
-    std::string read_;
-    std::string seen_;
-};
-
 class FluxctlUp : public ::testing::Test {
 protected:
     fluxmq::testing::NatsServer server;
@@ -139,24 +51,14 @@ protected:
     FluxctlUp() { std::filesystem::create_directory(folder); }
     ~FluxctlUp() override { std::filesystem::remove_all(folder); }
 
-    void run(Task<> body) {
-        std::exception_ptr failure;
-        asio::co_spawn(loop, std::move(body), [&](std::exception_ptr thrown) {
-            failure = thrown;
-            loop.stop();
-        });
-        loop.run_for(std::chrono::seconds{60});
-        if (failure)
-            std::rethrow_exception(failure);
-        EXPECT_TRUE(loop.stopped());
-    }
+    void run(Task<> body) { run_to_end(loop, std::move(body)); }
 
     void write(const std::string& text) const { std::ofstream{path} << text; }
 
-    std::unique_ptr<Program> up(std::vector<std::string> more = {}) {
-        std::vector<std::string> words{"fluxctl", "--server", server.url(), "up", path};
+    std::unique_ptr<Process> up(std::vector<std::string> more = {}) {
+        std::vector<std::string> words{FLUXCTL, "--server", server.url(), "up", path};
         words.insert(words.end(), more.begin(), more.end());
-        return std::make_unique<Program>(loop, std::move(words));
+        return std::make_unique<Process>(loop, std::move(words));
     }
 
     std::shared_ptr<fluxmq::Transport> transport() const {

@@ -5,8 +5,8 @@
 
 #include "command.hpp"
 #include "connection.hpp"
-#include "flow/file.hpp"
 #include "flow/manager.hpp"
+#include "flow/watch.hpp"
 #include "terminal.hpp"
 
 #include <boost/asio/signal_set.hpp>
@@ -28,7 +28,6 @@ namespace {
 using namespace std::chrono_literals;
 using flow::Manager;
 
-constexpr auto poll_interval = 200ms;
 constexpr auto silence_patience = 3s;
 constexpr auto stop_patience = 5s;
 
@@ -53,8 +52,8 @@ std::string utc() {
 // as functions the clock, the file and the signals.
 class Up {
 public:
-    Up(const Context& context, std::string path, flow::Contents contents, flow::Flow flow)
-        : context_{context}, path_{std::move(path)}, taken_{std::move(contents)}, manager_{std::move(flow)} {}
+    Up(const Context& context, flow::Watch file, flow::Flow flow)
+        : context_{context}, file_{std::move(file)}, manager_{std::move(flow)} {}
 
     fluxlib::Task<int> run() {
         executor_ = co_await boost::asio::this_coro::executor;
@@ -149,26 +148,21 @@ private:
         co_return;
     }
 
-    void look_later() { looks_ = at(clock_->now() + poll_interval, &Up::look); }
+    void look_later() { looks_ = at(clock_->now() + flow::Watch::interval, &Up::look); }
 
-    // An editor may be at work: what is in the file counts when it is the same twice in a row.
     fluxlib::Task<> look() {
         if (!transport_->connected())
             throw fluxmq::Error{fluxmq::errc::disconnected, "the connection to the broker is lost"};
-        auto seen = flow::read_file(path_);
-        if (seen == seen_ && seen != taken_) {
-            taken_ = seen;
+        if (file_.look())
             co_await reload();
-        }
-        seen_ = std::move(seen);
         if (!stopping_)
             look_later();
     }
 
     fluxlib::Task<> reload() {
-        auto parsed = flow::parse_contents(taken_);
+        auto parsed = file_.parse();
         if (!parsed.problems.empty()) {
-            flow::print(context_.json ? std::cout : std::cerr, path_, parsed.problems, context_.json);
+            flow::complain(file_.path(), parsed.problems, context_.json);
             say("unchanged", {});
             co_return;
         }
@@ -248,9 +242,7 @@ private:
     }
 
     const Context& context_;
-    const std::string path_;
-    flow::Contents taken_; // what was parsed last
-    flow::Contents seen_ = taken_;
+    flow::Watch file_;
     Manager manager_;
     fluxmq::Topic topic_;
     std::shared_ptr<fluxmq::Clock> clock_ = fluxmq::Clock::real();
@@ -269,13 +261,13 @@ private:
 };
 
 fluxlib::Task<int> up(const Context& context, const std::string& path) {
-    auto contents = flow::read_file(path);
-    auto parsed = flow::parse_contents(contents);
+    flow::Watch file{path};
+    auto parsed = file.parse();
     if (!parsed.problems.empty()) {
-        flow::print(context.json ? std::cout : std::cerr, path, parsed.problems, context.json);
+        flow::complain(path, parsed.problems, context.json);
         co_return usage;
     }
-    Up manager{context, path, std::move(contents), std::move(parsed.flow)};
+    Up manager{context, std::move(file), std::move(parsed.flow)};
     co_return co_await manager.run();
 }
 
