@@ -77,6 +77,13 @@ protected:
         return made;
     }
 
+    // One in a process of its own.
+    std::unique_ptr<Process> worker(const std::string& id) {
+        std::vector<std::string> words{"/usr/bin/env", "SERVICE_ID=" + id, "NATS_URL=" + server.url(),
+                                       FLUXCTL_TEST_WORKER};
+        return std::make_unique<Process>(loop, std::move(words));
+    }
+
     static Task<> end(std::unique_ptr<fluxlib::Service>& service) {
         service->shutdown();
         co_await service->wait();
@@ -245,15 +252,74 @@ TEST_F(FluxctlUp, a_silent_service_is_not_waited_for_after_a_second_signal) {
     }());
 }
 
-TEST_F(FluxctlUp, a_lost_server_ends_it) {
+TEST_F(FluxctlUp, a_broker_that_goes_and_comes_back_is_outlived) {
+    write("name: plant\n"
+          "services:\n"
+          "  one: {nodes: {a: {type: source}}}\n"
+          "  two: {nodes: {b: {type: worker}}}\n");
+    run([&]() -> Task<> {
+        auto two = service("two");
+        co_await two->run();
+        const auto program = up();
+        co_await program->line_with("two ACTIVE");
+        auto one = worker("one");
+        co_await program->line_with("one ACTIVE");
+        server.kill9();
+        co_await program->line_with("flow plant broker lost");
+        one->kill(SIGKILL); // and so it has lost its nodes when it is back
+        write("name: plant\n"
+              "services:\n"
+              "  one: {nodes: {a: {type: source}}}\n"
+              "  two: {nodes: {b: {type: worker, settings: {x: 1}}}}\n");
+        server.start();
+        one = worker("one");
+        co_await program->line_with("flow plant broker back");
+        const auto before = program->seen().size();
+        // In whichever order: everybody reconnects at a time of its own.
+        while (two->node("b").settings().empty() ||
+               program->seen().find("one/a started", before) == std::string::npos)
+            co_await program->line_with("");
+        EXPECT_EQ(two->node("b").lifecycle(), fluxlib::NodeState::started);
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        co_await end(two);
+    }());
+}
+
+TEST_F(FluxctlUp, a_stop_without_a_broker_says_that_nobody_hears_of_it) {
     write(two_services);
     run([&]() -> Task<> {
         const auto program = up();
         co_await program->line_with("up");
         server.kill9();
+        co_await program->line_with("flow plant broker lost");
+        program->kill(SIGINT);
         const auto code = co_await program->end();
         EXPECT_EQ(code, 3) << program->seen();
-        EXPECT_THAT(program->seen(), HasSubstr("the connection to the broker is lost"));
+        EXPECT_THAT(program->seen(), HasSubstr("the services go on"));
+    }());
+}
+
+TEST_F(FluxctlUp, a_node_that_has_ended_does_not_begin_again_when_another_one_comes) {
+    write("services: {one: {nodes: {a: {type: worker}}}}");
+    run([&]() -> Task<> {
+        auto one = service("one");
+        co_await one->run();
+        const auto program = up();
+        co_await program->line_with("one/a started");
+        co_await one->stop_node("a");
+        co_await program->line_with("one/a stopped");
+        write("services: {one: {nodes: {a: {type: worker}, b: {type: worker}}}}");
+        co_await program->line_with("one/b started");
+        co_await program->line_with("one ACTIVE");
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        EXPECT_EQ(one->node("a").lifecycle(), fluxlib::NodeState::stopped);
+        EXPECT_EQ(program->seen().find("one/a started"), program->seen().rfind("one/a started"));
+        EXPECT_THAT(program->seen(), ::testing::Not(HasSubstr("one error")));
+        co_await end(one);
     }());
 }
 

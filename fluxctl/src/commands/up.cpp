@@ -7,6 +7,7 @@
 #include "connection.hpp"
 #include "flow/manager.hpp"
 #include "flow/watch.hpp"
+#include "inbox.hpp"
 #include "terminal.hpp"
 
 #include <boost/asio/signal_set.hpp>
@@ -57,7 +58,8 @@ public:
 
     fluxlib::Task<int> run() {
         executor_ = co_await boost::asio::this_coro::executor;
-        transport_ = co_await connect(context_);
+        transport_ = co_await connect(context_, WhenLost::reconnect);
+        transport_->on_event([this](const fluxmq::ConnectionEvent& event) { on_event(event); });
         signals_.emplace(executor_, SIGINT, SIGTERM);
         await_signal();
         co_await listen();
@@ -65,7 +67,7 @@ public:
         send(manager_.begin());
         restart_ticks();
         look_later();
-        silence_ = at(clock_->now() + silence_patience, &Up::name_the_silent);
+        name_the_silent_later();
         while (!manager_.stopped()) {
             co_await mailbox_->wait();
             if (const auto control = mailbox_->pop_control()) {
@@ -115,10 +117,50 @@ private:
         }
     }
 
+    void name_the_silent_later() { silence_ = at(clock_->now() + silence_patience, &Up::name_the_silent); }
+
     fluxlib::Task<> name_the_silent() {
         if (const auto silent = manager_.silent(); !silent.empty() && !stopping_)
             say("waits for", silent);
         co_return;
+    }
+
+    // --- Broker ---------------------------------------------------------------------------------------
+
+    void on_event(const fluxmq::ConnectionEvent& event) {
+        warn(event);
+        switch (event.state) {
+        case fluxmq::ConnectionState::disconnected: mailbox_->post([this] { return lost(); }); break;
+        case fluxmq::ConnectionState::reconnected: mailbox_->post([this] { return back(); }); break;
+        case fluxmq::ConnectionState::closed:
+            mailbox_->post([why = event.detail] { return closed(why); });
+            break;
+        default: break;
+        }
+    }
+
+    fluxlib::Task<> lost() {
+        say("broker lost", {});
+        silence_.cancel();
+        if (stopping_)
+            co_await give_up();
+    }
+
+    fluxlib::Task<> back() {
+        say("broker back", {});
+        send(manager_.reconnected());
+        name_the_silent_later();
+        co_return;
+    }
+
+    // The broker does not want us any more.
+    static fluxlib::Task<> closed(std::string why) {
+        throw fluxmq::Error{fluxmq::errc::disconnected, std::move(why)};
+        co_return;
+    }
+
+    static fluxlib::Task<> give_up() {
+        return closed("the services go on: without the broker they cannot be told to stop");
     }
 
     // --- Clock and file -------------------------------------------------------------------------------
@@ -141,7 +183,8 @@ private:
     }
 
     fluxlib::Task<> tick() {
-        transport_->publish(topic_.time(), "");
+        if (transport_->connected()) // a tick is for now
+            transport_->publish(topic_.time(), "");
         // By deadlines, so that the clock does not drift; what was missed is not made up for.
         next_tick_ = std::max(next_tick_ + manager_.flow().clock, clock_->now());
         tick_later();
@@ -150,10 +193,9 @@ private:
 
     void look_later() { looks_ = at(clock_->now() + flow::Watch::interval, &Up::look); }
 
+    // A change waits for the broker, as those whom it is for do.
     fluxlib::Task<> look() {
-        if (!transport_->connected())
-            throw fluxmq::Error{fluxmq::errc::disconnected, "the connection to the broker is lost"};
-        if (file_.look())
+        if (transport_->connected() && file_.look())
             co_await reload();
         if (!stopping_)
             look_later();
@@ -195,6 +237,8 @@ private:
         ticks_.cancel();
         looks_.cancel();
         silence_.cancel();
+        if (!transport_->connected())
+            co_await give_up();
         deadline_ = at(clock_->now() + stop_patience, &Up::stop_at_once);
         send(manager_.stop());
     }
