@@ -43,6 +43,14 @@ fluxlib::Task<std::vector<json::object>> ask_services(fluxmq::Transport& transpo
     co_return all;
 }
 
+std::string flux_service(std::string_view answer) {
+    const auto value = parsed_json(answer);
+    if (!value || !value->is_object())
+        return {};
+    const auto* metadata = value->get_object().if_contains("metadata");
+    return metadata && metadata->is_object() ? text_at(metadata->get_object(), "service") : std::string{};
+}
+
 std::string text_at(const json::object& object, std::string_view field) {
     const auto* value = object.if_contains(field);
     return value && value->is_string() ? std::string{value->get_string()} : std::string{};

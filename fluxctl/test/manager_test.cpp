@@ -155,6 +155,48 @@ TEST_F(FlowManager, after_a_lost_connection_it_repeats_what_may_be_lost_and_asks
     EXPECT_THAT(status("one", "CONNECTED"), ElementsAre(config("one", "a"))); // another process
 }
 
+TEST_F(FlowManager, who_leaves_pings_unanswered_is_gone_until_it_answers_again) {
+    run();
+    EXPECT_THAT(manager.answered("one"), IsEmpty());
+    EXPECT_THAT(manager.answered("stranger"), IsEmpty());
+    for (int i = 0; i < Manager::patience; ++i)
+        EXPECT_THAT(manager.pinged().services, IsEmpty());
+    EXPECT_THAT(manager.pinged().services, ElementsAre("one"));
+    EXPECT_THAT(manager.pinged().services, IsEmpty()); // said once; two has never answered
+    EXPECT_THAT(manager.answered("one"), ElementsAre(Outgoing{"service.one.request_status", ""}));
+    EXPECT_THAT(manager.answered("one"), IsEmpty());
+    EXPECT_THAT(status("one", "ACTIVE"), IsEmpty());
+}
+
+TEST_F(FlowManager, a_new_process_in_place_of_the_dead_one_is_configured_and_started) {
+    run();
+    manager.answered("one");
+    for (int i = 0; i <= Manager::patience; ++i)
+        manager.pinged();
+    status("one", "STARTING");
+    EXPECT_THAT(status("one", "CONNECTED"), ElementsAre(config("one", "a")));
+    EXPECT_THAT(status("one", "READY"), ElementsAre(start("one")));
+    EXPECT_THAT(manager.answered("one"), IsEmpty());
+}
+
+TEST_F(FlowManager, who_ends_in_order_is_not_gone) {
+    run();
+    manager.answered("one");
+    status("one", "STOPPING");
+    for (int i = 0; i <= Manager::patience; ++i)
+        EXPECT_THAT(manager.pinged().services, IsEmpty());
+}
+
+TEST_F(FlowManager, the_dead_are_not_waited_for_during_the_stop) {
+    run();
+    manager.answered("two");
+    manager.stop();
+    for (int i = 0; i < Manager::patience; ++i)
+        EXPECT_THAT(manager.pinged().send, IsEmpty());
+    EXPECT_THAT(manager.pinged().send, ElementsAre(stop("one")));
+    EXPECT_FALSE(manager.stopped());
+}
+
 TEST_F(FlowManager, a_service_that_is_gone_loses_its_nodes) {
     run();
     const auto change = manager.change(flow_of("services: {two: {nodes: {b: {type: t}}}}"));

@@ -5,6 +5,7 @@
 #include <fluxmq/nats.hpp>
 #include <fluxmq/testing/nats_server.hpp>
 
+#include "inbox.hpp"
 #include "process.hpp"
 #include "program.hpp"
 
@@ -82,6 +83,20 @@ protected:
         std::vector<std::string> words{"/usr/bin/env", "SERVICE_ID=" + id, "NATS_URL=" + server.url(),
                                        FLUXCTL_TEST_WORKER};
         return std::make_unique<Process>(loop, std::move(words));
+    }
+
+    // Waits until the node `sink` of a worker gets `text`, from now on.
+    static Task<> see(fluxmq::Transport& transport, std::string text) {
+        Inbox inbox{transport};
+        co_await inbox.listen("seen.sink");
+        const auto deadline = from_now(std::chrono::seconds{20});
+        for (;;) {
+            const auto message = co_await inbox.next(deadline);
+            if (!message)
+                throw std::runtime_error{"'" + text + "' has not come"};
+            if (message->text() == text)
+                co_return;
+        }
     }
 
     static Task<> end(std::unique_ptr<fluxlib::Service>& service) {
@@ -298,6 +313,61 @@ TEST_F(FluxctlUp, a_stop_without_a_broker_says_that_nobody_hears_of_it) {
         const auto code = co_await program->end();
         EXPECT_EQ(code, 3) << program->seen();
         EXPECT_THAT(program->seen(), HasSubstr("the services go on"));
+    }());
+}
+
+TEST_F(FluxctlUp, three_processes_heal_after_an_edit_and_a_kill) {
+    const auto flow = [](int factor) {
+        return "name: plant\n"
+               "services:\n"
+               "  first: {nodes: {source: {type: source, timer: 10ms}}}\n"
+               "  second: {nodes: {times: {type: times, settings: {factor: " +
+               std::to_string(factor) +
+               "}}}}\n"
+               "  third: {nodes: {sink: {type: sink}}}\n"
+               "edges: [source.out -> times.in, times.out -> sink.in]\n";
+    };
+    write(flow(2));
+    run([&]() -> Task<> {
+        const auto first = worker("first");
+        auto second = worker("second");
+        const auto third = worker("third");
+        const auto program = up();
+        const auto connection = transport();
+        co_await connection->connect();
+        co_await see(*connection, "2");
+        write(flow(5));
+        co_await program->line_with("flow plant changed: second");
+        co_await see(*connection, "5");
+        second->kill(SIGKILL);
+        co_await program->line_with("flow plant gone: second");
+        second = worker("second");
+        co_await program->line_with("second/times started");
+        co_await see(*connection, "5");
+        EXPECT_THAT(program->seen(), ::testing::Not(HasSubstr("gone: first")));
+        EXPECT_THAT(program->seen(), ::testing::Not(HasSubstr("gone: third")));
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        co_await connection->close();
+    }());
+}
+
+TEST_F(FluxctlUp, a_process_that_hangs_is_gone_and_then_back) {
+    write("services: {one: {nodes: {a: {type: sink}}}}");
+    run([&]() -> Task<> {
+        const auto one = worker("one");
+        const auto program = up();
+        co_await program->line_with("one ACTIVE");
+        one->kill(SIGSTOP);
+        co_await program->line_with("flow flow gone: one");
+        one->kill(SIGCONT);
+        co_await program->line_with("flow flow back: one");
+        co_await program->line_with("one ACTIVE");
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        EXPECT_THAT(program->seen(), HasSubstr("one PAUSED"));
     }());
 }
 

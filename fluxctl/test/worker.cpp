@@ -20,10 +20,37 @@ protected:
     }
 };
 
+/// Multiplies by its setting `factor`.
+class Times : public fluxlib::Node {
+public:
+    using Node::Node;
+
+protected:
+    Task<> on_input(fluxlib::Message message) override {
+        const auto factor = settings().at("factor").as_int64();
+        output("out").publish(std::to_string(std::stoll(std::string{message.text()}) * factor));
+        co_return;
+    }
+};
+
+/// Publishes what it gets on `seen.ID`.
+class Sink : public fluxlib::Node {
+public:
+    using Node::Node;
+
+protected:
+    Task<> on_input(fluxlib::Message message) override {
+        service().publish("seen." + id(), message.text());
+        co_return;
+    }
+};
+
 Task<> live() {
     fluxlib::Service service;
     service.attach(std::make_shared<fluxmq::Nats>());
     service.register_node<Source>("source");
+    service.register_node<Times>("times");
+    service.register_node<Sink>("sink");
     co_await service.run();
     co_await service.wait();
 }

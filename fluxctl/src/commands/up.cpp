@@ -8,6 +8,7 @@
 #include "flow/manager.hpp"
 #include "flow/watch.hpp"
 #include "inbox.hpp"
+#include "services.hpp"
 #include "terminal.hpp"
 
 #include <boost/asio/signal_set.hpp>
@@ -31,6 +32,7 @@ using flow::Manager;
 
 constexpr auto silence_patience = 3s;
 constexpr auto stop_patience = 5s;
+constexpr auto ping_interval = 1s;
 
 // Milliseconds by the wall clock.
 std::int64_t wall_clock() {
@@ -63,6 +65,7 @@ public:
         signals_.emplace(executor_, SIGINT, SIGTERM);
         await_signal();
         co_await listen();
+        co_await begin_pings();
         say("up", {});
         send(manager_.begin());
         restart_ticks();
@@ -99,9 +102,15 @@ private:
     }
 
     void handle(const fluxmq::Message& message) {
+        if (message.topic() == answers_) {
+            on_answer(message);
+            return;
+        }
         const auto reaction = manager_.handle(message.topic(), message.text());
         if (reaction.event)
             show(*reaction.event);
+        if (reaction.event && reaction.event->node.empty())
+            ask_for_signs(); // of one that has just come, say, and may die soon
         send(reaction.send);
     }
 
@@ -128,7 +137,9 @@ private:
     // --- Broker ---------------------------------------------------------------------------------------
 
     void on_event(const fluxmq::ConnectionEvent& event) {
-        warn(event);
+        // A topic that the broker forbids is told of once, and not with each tick or ping.
+        if (event.state != fluxmq::ConnectionState::error || told_.insert(event.detail).second)
+            warn(event);
         switch (event.state) {
         case fluxmq::ConnectionState::disconnected: mailbox_->post([this] { return lost(); }); break;
         case fluxmq::ConnectionState::reconnected: mailbox_->post([this] { return back(); }); break;
@@ -161,6 +172,44 @@ private:
 
     static fluxlib::Task<> give_up() {
         return closed("the services go on: without the broker they cannot be told to stop");
+    }
+
+    // --- Signs of life --------------------------------------------------------------------------------
+
+    fluxlib::Task<> begin_pings() {
+        try {
+            pong_ = co_await transport_->subscribe(answers_, inlet_);
+        } catch (const fluxmq::Error& error) {
+            if (error.kind() != fluxmq::errc::permission_denied)
+                throw;
+            std::cerr << "fluxctl: services that die will not be noticed: " << error.what() << '\n';
+        }
+        co_await ping();
+    }
+
+    void ask_for_signs() {
+        if (pong_.active())
+            transport_->publish("$SRV.PING", "", {}, answers_);
+    }
+
+    fluxlib::Task<> ping() {
+        if (transport_->connected()) {
+            const auto gone = manager_.pinged();
+            if (!gone.services.empty())
+                say("gone", gone.services);
+            send(gone.send);
+            ask_for_signs();
+        }
+        pings_ = at(clock_->now() + ping_interval, &Up::ping);
+        co_return;
+    }
+
+    void on_answer(const fluxmq::Message& message) {
+        const auto id = flux_service(message.text());
+        const auto ask = manager_.answered(id);
+        if (!ask.empty())
+            say("back", std::vector<std::string>(1, id));
+        send(ask);
     }
 
     // --- Clock and file -------------------------------------------------------------------------------
@@ -295,10 +344,14 @@ private:
     std::shared_ptr<fluxmq::Mailbox> mailbox_ = fluxmq::Mailbox::create();
     std::shared_ptr<fluxmq::Inlet> inlet_ = mailbox_->add_inlet({});
     std::map<std::string, fluxmq::Subscription> subscriptions_; // by topic
+    const std::string answers_ = unique_topic();                // where pings are answered
+    fluxmq::Subscription pong_;
+    std::set<std::string> told_; // errors of the broker
     std::optional<boost::asio::signal_set> signals_;
     fluxmq::Timer ticks_;
     fluxmq::Timer looks_;
     fluxmq::Timer silence_;
+    fluxmq::Timer pings_;
     fluxmq::Timer deadline_;
     fluxmq::Clock::time_point next_tick_;
     bool stopping_ = false;

@@ -81,6 +81,11 @@ std::vector<Manager::Outgoing> Manager::on_status(const std::string& id, std::st
     // READY says nothing about its nodes: a running service announces it after a new config, too.
     else if (status != status_.ready())
         life.runs = false;
+    life.gone = false;
+    const bool comes = status == status_.starting() || status == status_.connected();
+    const bool goes = status == status_.stopping() || status == status_.stopped();
+    if (comes || goes)
+        life.answers = false; // pings are answered in between
     if (stopping_)
         return awaited_ == id && !life.runs && status != status_.ready() ? stop_next()
                                                                          : std::vector<Outgoing>{};
@@ -152,11 +157,42 @@ std::vector<Manager::Outgoing> Manager::reconnected() {
     std::vector<Outgoing> send;
     for (const auto& service : flow_.services) {
         auto& life = lives_[service.id];
-        life.heard_of = false;
+        life.heard_of = life.answers = life.gone = false;
         send.push_back(life.to_start.empty() ? Outgoing{topic_.status_request(service.id), ""}
                                              : config_of(service.id));
     }
     return send;
+}
+
+Manager::Change Manager::pinged() {
+    Change gone;
+    for (const auto& service : flow_.services) {
+        auto& life = lives_[service.id];
+        if (!life.answers)
+            continue;
+        ++life.unanswered;
+        if (life.unanswered <= patience)
+            continue;
+        life.answers = false;
+        life.gone = true;
+        life.runs = false;
+        gone.services.push_back(service.id);
+    }
+    if (awaited_ && !lives_[*awaited_].runs)
+        gone.send = stop_next();
+    return gone;
+}
+
+std::vector<Manager::Outgoing> Manager::answered(const std::string& id) {
+    const auto found = lives_.find(id);
+    if (found == lives_.end())
+        return {}; // not of this flow
+    auto& life = found->second;
+    life.heard_of = life.answers = true;
+    life.unanswered = 0;
+    if (!std::exchange(life.gone, false))
+        return {};
+    return {{topic_.status_request(id), ""}};
 }
 
 std::vector<Manager::Outgoing> Manager::stop() {

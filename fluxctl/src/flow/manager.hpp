@@ -70,6 +70,16 @@ public:
     /// The connection was lost, and is back: configs that may not have arrived, and questions to all others how they are.
     std::vector<Outgoing> reconnected();
 
+    /// How many pings in a row a service may leave unanswered.
+    static constexpr int patience = 3;
+
+    /// Another ping goes to all services: those that are gone now, since they have left the last ones unanswered. A
+    /// service that has never answered one is never gone.
+    Change pinged();
+
+    /// A service has answered a ping. When it was gone, it is back, and is asked how it is; otherwise nothing.
+    std::vector<Outgoing> answered(const std::string& id);
+
     /// The end: services stop one after the other, the last of the flow first. The next one hears of it when the one
     /// before says that it has stopped.
     std::vector<Outgoing> stop();
@@ -94,6 +104,9 @@ private:
         bool heard_of = false;
         std::set<std::string> to_start; // nodes, or `*`, when READY says that the config sent last is applied
         bool runs = false;
+        bool answers = false; // pings
+        int unanswered = 0;
+        bool gone = false;
     };
 
     void find_sources();
