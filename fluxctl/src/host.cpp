@@ -5,12 +5,16 @@
 #include <fluxmq/error.hpp>
 #include <fluxmq/mailbox.hpp>
 
+#include "flow/watch.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/json/serialize.hpp>
 
+#include <algorithm>
 #include <exception>
-#include <map>
 #include <set>
+#include <utility>
 
 namespace fluxctl {
 
@@ -27,38 +31,58 @@ static fluxlib::ServiceOptions service_options(const HostOptions& options) {
     return made;
 }
 
-struct Host::Hosted {
-    Hosted(const std::string& id, const HostOptions& options) : service{id, service_options(options)} {
-        service.attach(options.transport());
+/// A service of the flow. Its nodes come from configs only, so that another flow finds all of them to compare with.
+class Host::Hosted final : public fluxlib::Service {
+public:
+    Hosted(const std::string& id, Host& host) : Service{id, service_options(host.options_)}, host_{host} {
+        attach(host.options_.transport());
     }
 
-    fluxlib::Service service;
+    std::unique_ptr<fluxlib::Node> get_node(const fluxlib::DataNode& data) override {
+        return host_.make(*this, data);
+    }
+
     bool runs = false;
     bool starts = false;
+    bool ends = false;
     fluxmq::Wakeup nodes_started;
     fluxmq::Wakeup ended;
     fluxlib::ExitReport report;
     std::exception_ptr failure;
+
+private:
+    Host& host_;
 };
 
-/// Tells of the statuses and errors of a flow.
+/// Another flow on its way.
+struct Host::Change {
+    Wanted wanted;
+    std::vector<std::shared_ptr<Hosted>> services; // in start order: those that stay, and new ones
+    std::map<std::string, std::unique_ptr<fluxlib::Node>> made;
+    std::vector<std::shared_ptr<Hosted>> configured; // have had their new config
+};
+
+/// Tells of the statuses and errors of flows.
 class Host::Watch {
 public:
-    Watch(const flow::Flow& flow, fluxmq::Transport& transport,
-          std::function<void(const HostEvent&)> on_event)
-        : flow_{flow}, transport_{transport}, on_event_{std::move(on_event)} {}
+    Watch(fluxmq::Transport& transport, std::function<void(const HostEvent&)> on_event)
+        : transport_{transport}, on_event_{std::move(on_event)} {}
 
-    Task<> open() {
+    /// Once.
+    void open(const asio::any_io_executor& executor) {
+        asio::co_spawn(executor, loop(), [this](std::exception_ptr) { loop_ended_.notify(); });
+        is_open_ = true;
+    }
+
+    /// Tells of this flow, too. Those before are followed on: the last word of what is gone may be on its way.
+    Task<> follow(const flow::Flow& flow) {
         const fluxmq::Topic topic;
-        for (const auto& service : flow_.services) {
+        for (const auto& service : flow.services) {
             co_await follow(topic.status(service.id), HostEvent::Kind::service_status, service.id);
             co_await follow(topic.error(service.id), HostEvent::Kind::error, service.id);
             for (const auto& node : service.nodes)
                 co_await follow(topic.node_status(node.id), HostEvent::Kind::node_status, node.id);
         }
-        asio::co_spawn(co_await asio::this_coro::executor, loop(),
-                       [this](std::exception_ptr) { loop_ended_.notify(); });
-        is_open_ = true;
     }
 
     /// Tells of all that was published before.
@@ -74,19 +98,25 @@ public:
         co_await loop_ended_.wait();
     }
 
-    bool node_failed() const noexcept { return node_failed_; }
+    bool has_failed(const std::string& node) const { return failed_.contains(node); }
 
 private:
     struct Source {
         HostEvent::Kind kind;
         std::string id;
+        fluxmq::Subscription subscription;
     };
 
     Task<> follow(std::string topic, HostEvent::Kind kind, std::string id) {
-        sources_.push_back(std::make_unique<Source>(Source{kind, std::move(id)}));
-        fluxmq::MailboxLimits limits;
-        auto inlet = mailbox_->add_inlet(limits, sources_.back().get());
-        subscriptions_.push_back(co_await transport_.subscribe(std::move(topic), std::move(inlet)));
+        auto& source = sources_[topic];
+        if (source)
+            co_return;
+        source = std::make_unique<Source>();
+        source->kind = kind;
+        source->id = std::move(id);
+        const fluxmq::MailboxLimits limits;
+        auto inlet = mailbox_->add_inlet(limits, source.get());
+        source->subscription = co_await transport_.subscribe(std::move(topic), std::move(inlet));
     }
 
     Task<> loop() {
@@ -95,20 +125,18 @@ private:
                 const auto& source = *static_cast<const Source*>(delivery->user);
                 const std::string text{delivery->message.text()};
                 if (source.kind == HostEvent::Kind::node_status && text == fluxlib::NodeStatus{}.error())
-                    node_failed_ = true;
+                    failed_.insert(source.id);
                 on_event_({source.kind, source.id, text});
             }
     }
 
-    const flow::Flow& flow_;
     fluxmq::Transport& transport_;
     const std::function<void(const HostEvent&)> on_event_;
     std::shared_ptr<fluxmq::Mailbox> mailbox_ = fluxmq::Mailbox::create();
-    std::vector<std::unique_ptr<Source>> sources_;
-    std::vector<fluxmq::Subscription> subscriptions_;
+    std::map<std::string, std::unique_ptr<Source>> sources_; // by topic
     fluxmq::Wakeup loop_ended_;
     bool is_open_ = false;
-    bool node_failed_ = false;
+    std::set<std::string> failed_; // nodes that were in state `error`
 };
 
 std::vector<std::size_t> start_order(const flow::Flow& flow) {
@@ -138,35 +166,27 @@ std::vector<std::size_t> start_order(const flow::Flow& flow) {
     return order;
 }
 
-Host::Host(flow::Flow flow, const NodeTypes& types, HostOptions options)
-    : flow_{std::move(flow)}, options_{std::move(options)} {
-    types.check(flow_);
-    for (const auto place : start_order(flow_)) {
-        const auto& wanted = flow_.services[place];
-        auto& service = services_.emplace_back(std::make_unique<Hosted>(wanted.id, options_))->service;
-        for (const auto& node : wanted.nodes) {
-            try {
-                service.append_node(types.make(service, node));
-            } catch (const fluxmq::Error& error) {
-                throw fluxmq::Error{error.kind(), "node '" + node.id + "': " + error.detail()};
-            } catch (const std::exception& error) {
-                throw fluxmq::Error{fluxmq::errc::invalid_config, "node '" + node.id + "': " + error.what()};
-            }
-        }
-    }
-}
+Host::Host(Wanted wanted, HostOptions options)
+    : options_{std::move(options)}, first_{std::make_unique<Change>(prepare(std::move(wanted)))} {}
 
 Host::~Host() = default;
 
+void Host::end() noexcept {
+    ends_ = true;
+    wakeup_.notify();
+}
+
 Task<HostReport> Host::run() {
+    executor_ = co_await asio::this_coro::executor;
     transport_ = options_.transport();
     co_await transport_->connect();
-    watch_ = std::make_unique<Watch>(flow_, *transport_, options_.on_event);
+    watch_ = std::make_unique<Watch>(*transport_, options_.on_event);
+    watch_->open(executor_);
     std::exception_ptr failure;
     try {
-        co_await watch_->open();
-        co_await start();
-        co_await end_.wait();
+        co_await switch_to(*first_);
+        first_.reset(); // services that go later are to go altogether
+        co_await run_until_end();
     } catch (...) {
         failure = std::current_exception();
     }
@@ -176,34 +196,197 @@ Task<HostReport> Host::run() {
     co_return std::move(report_);
 }
 
-Task<> Host::start() {
-    executor_ = co_await asio::this_coro::executor;
-    for (const auto& hosted : services_) {
-        co_await hosted->service.run();
-        hosted->runs = true;
-        asio::co_spawn(executor_, hosted->service.wait(),
-                       [this, hosted = hosted.get()](std::exception_ptr failure, fluxlib::ExitReport report) {
-                           hosted->failure = failure;
-                           hosted->report = std::move(report);
-                           hosted->ended.notify();
-                           if (!ending_) { // its transport has closed for good
-                               report_.failed = true;
-                               end();
-                           }
-                       });
+Task<> Host::run_until_end() {
+    if (options_.run_for)
+        end_timer_ =
+            options_.clock->call_at(options_.clock->now() + *options_.run_for, executor_, [this] { end(); });
+    look_later();
+    for (;;) {
+        co_await wakeup_.wait();
+        if (ends_)
+            break;
+        co_await look();
+        look_later();
     }
+}
+
+void Host::look_later() {
+    if (options_.next)
+        look_timer_ = options_.clock->call_at(options_.clock->now() + flow::Watch::interval, executor_,
+                                              [this] { wakeup_.notify(); });
+}
+
+// --- Another flow ------------------------------------------------------------------------------------------------
+
+Task<> Host::look() {
+    std::string refused;
+    try {
+        auto wanted = options_.next();
+        if (!wanted)
+            co_return;
+        auto change = prepare(std::move(*wanted));
+        co_await switch_to(change);
+    } catch (const std::exception& error) {
+        refused = error.what();
+    }
+    const auto& name = present_.flow.name;
+    if (refused.empty())
+        options_.on_event({HostEvent::Kind::flow_changed, name, ""});
+    else
+        options_.on_event({HostEvent::Kind::flow_refused, name, refused});
+}
+
+// What a type or a constructor refuses is known before anything changes.
+Host::Change Host::prepare(Wanted wanted) {
+    wanted.types.check(wanted.flow);
+    Change change{std::move(wanted), {}, {}, {}};
+    const auto& [flow, types] = change.wanted;
+    for (const auto place : start_order(flow)) {
+        const auto& service = flow.services[place];
+        auto hosted = find(service.id);
+        if (!hosted)
+            hosted = std::make_shared<Hosted>(service.id, *this);
+        const auto plan = fluxlib::diff_config(nodes_of(present_.flow, service.id), service.nodes);
+        for (const auto& node : plan.create) {
+            try {
+                change.made.insert_or_assign(node.id, types.make(*hosted, node));
+            } catch (const fluxmq::Error& error) {
+                throw fluxmq::Error{error.kind(), "node '" + node.id + "': " + error.detail()};
+            } catch (const std::exception& error) {
+                throw fluxmq::Error{fluxmq::errc::invalid_config, "node '" + node.id + "': " + error.what()};
+            }
+        }
+        change.services.push_back(std::move(hosted));
+    }
+    return change;
+}
+
+Task<> Host::switch_to(Change& change) {
+    std::exception_ptr failure;
+    try {
+        co_await configure(change);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    made_.clear();
+    if (failure) {
+        co_await go_back(change);
+        std::rethrow_exception(failure);
+    }
+    const auto before = std::exchange(services_, std::move(change.services));
+    const auto clock = present_.flow.clock;
+    present_ = std::move(change.wanted);
     // All at once and not one after the other: each service lets messages wait for its nodes before the first of them
     // starts, so what a node publishes at its start reaches those of other services, in circles too.
-    for (const auto& hosted : services_) {
-        hosted->starts = true;
-        asio::co_spawn(executor_, hosted->service.start_node_all(),
-                       [hosted = hosted.get()](std::exception_ptr) { hosted->nodes_started.notify(); });
+    for (const auto& hosted : services_)
+        if (!hosted->starts)
+            start_nodes(hosted);
+    for (auto hosted = before.rbegin(); hosted != before.rend(); ++hosted)
+        if (!find((*hosted)->id()))
+            co_await finish(*hosted);
+    if (present_.flow.clock != clock)
+        restart_clock();
+}
+
+// What can be refused.
+Task<> Host::configure(Change& change) {
+    made_ = std::move(change.made);
+    co_await watch_->follow(change.wanted.flow);
+    for (const auto& hosted : change.services)
+        if (!hosted->runs)
+            co_await bring_up(hosted);
+    for (const auto& hosted : change.services) {
+        const auto nodes = nodes_of(change.wanted.flow, hosted->id());
+        if (nodes == nodes_of(present_.flow, hosted->id()))
+            continue;
+        co_await apply(hosted, nodes);
+        change.configured.push_back(hosted);
     }
-    const auto begin = options_.clock->now();
-    if (flow_.clock.count() > 0)
-        arm_clock(begin + flow_.clock);
-    if (options_.run_for)
-        end_timer_ = options_.clock->call_at(begin + *options_.run_for, executor_, [this] { end(); });
+}
+
+// Each service has changed as a whole or not at all, so what is to be taken back are the services before the one that
+// has refused.
+Task<> Host::go_back(Change& change) {
+    for (auto each = change.configured.rbegin(); each != change.configured.rend(); ++each) {
+        if (!find((*each)->id()))
+            continue;
+        const auto nodes = nodes_of(present_.flow, (*each)->id());
+        try {
+            co_await apply(*each, nodes);
+        } catch (const std::exception& error) {
+            (*each)->logger().error("the config before cannot be had again: {}", error.what());
+        }
+    }
+    for (auto each = change.services.rbegin(); each != change.services.rend(); ++each)
+        if (!find((*each)->id()))
+            co_await finish(*each);
+}
+
+std::shared_ptr<Host::Hosted> Host::find(std::string_view service) const {
+    const auto found = std::find_if(services_.begin(), services_.end(),
+                                    [&](const auto& hosted) { return hosted->id() == service; });
+    return found == services_.end() ? nullptr : *found;
+}
+
+Host::Nodes Host::nodes_of(const flow::Flow& flow, std::string_view service) {
+    const auto found = std::find_if(flow.services.begin(), flow.services.end(),
+                                    [&](const auto& candidate) { return candidate.id == service; });
+    return found == flow.services.end() ? Nodes{} : found->nodes;
+}
+
+// One that is made again, since a change is taken back, was not made ahead.
+std::unique_ptr<fluxlib::Node> Host::make(fluxlib::Service& service, const fluxlib::DataNode& data) {
+    if (auto made = made_.extract(data.id))
+        return std::move(made.mapped());
+    return present_.types.make(service, data);
+}
+
+// --- The life of a service ---------------------------------------------------------------------------------------
+
+Task<> Host::bring_up(std::shared_ptr<Hosted> hosted) {
+    co_await hosted->run();
+    hosted->runs = true;
+    asio::co_spawn(executor_, hosted->wait(),
+                   [this, hosted](std::exception_ptr failure, fluxlib::ExitReport report) {
+                       hosted->failure = failure;
+                       hosted->report = std::move(report);
+                       hosted->ended.notify();
+                       if (!hosted->ends) { // its transport has closed for good
+                           report_.failed = true;
+                           end();
+                       }
+                   });
+}
+
+Task<> Host::apply(std::shared_ptr<Hosted> hosted, const Nodes& nodes) {
+    const auto config = boost::json::serialize(fluxlib::to_json(nodes));
+    co_await hosted->apply_config(config);
+}
+
+void Host::start_nodes(std::shared_ptr<Hosted> hosted) {
+    hosted->starts = true;
+    asio::co_spawn(executor_, hosted->start_node_all(),
+                   [hosted](std::exception_ptr) { hosted->nodes_started.notify(); });
+}
+
+Task<> Host::finish(std::shared_ptr<Hosted> hosted) {
+    if (!hosted->runs)
+        co_return;
+    hosted->ends = true;
+    hosted->shutdown();
+    co_await hosted->ended.wait();
+    if (hosted->starts)
+        co_await hosted->nodes_started.wait();
+    report_.failed = report_.failed || hosted->failure;
+    report_.services.push_back({hosted->id(), hosted->report});
+}
+
+// --- Clock and end -----------------------------------------------------------------------------------------------
+
+void Host::restart_clock() {
+    clock_timer_.cancel();
+    if (present_.flow.clock.count() > 0)
+        arm_clock(options_.clock->now() + present_.flow.clock);
 }
 
 // Deadlines and not pauses: a late tick must not move those after it.
@@ -214,31 +397,25 @@ void Host::arm_clock(fluxmq::Clock::time_point next) {
         } catch (const fluxmq::Error&) { // NOLINT(bugprone-empty-catch)
             // No broker at the moment: a tick is for now, and the next one comes.
         }
-        arm_clock(next + flow_.clock);
+        arm_clock(next + present_.flow.clock);
     });
 }
 
 Task<> Host::stop() {
-    ending_ = true;
     clock_timer_.cancel();
+    look_timer_.cancel();
     end_timer_.cancel();
     for (const auto& hosted : services_)
-        for (const auto& id : hosted->service.node_ids())
-            if (hosted->service.node(id).lifecycle() == fluxlib::NodeState::error)
+        for (const auto& id : hosted->node_ids())
+            if (hosted->node(id).lifecycle() == fluxlib::NodeState::error)
                 report_.failed = true;
-    for (auto hosted = services_.rbegin(); hosted != services_.rend(); ++hosted) {
-        if (!(*hosted)->runs)
-            continue;
-        (*hosted)->service.shutdown();
-        co_await (*hosted)->ended.wait();
-        if ((*hosted)->starts)
-            co_await (*hosted)->nodes_started.wait();
-        if ((*hosted)->failure)
-            report_.failed = true;
-        report_.services.push_back({(*hosted)->service.id(), (*hosted)->report});
-    }
+    for (auto hosted = services_.rbegin(); hosted != services_.rend(); ++hosted)
+        co_await finish(*hosted);
     co_await watch_->close();
-    report_.failed = report_.failed || watch_->node_failed();
+    // Not those of a flow that was refused.
+    for (const auto& service : present_.flow.services)
+        for (const auto& node : service.nodes)
+            report_.failed = report_.failed || watch_->has_failed(node.id);
     co_await transport_->close();
 }
 

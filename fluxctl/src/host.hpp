@@ -12,11 +12,14 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fluxctl {
@@ -26,11 +29,19 @@ struct HostEvent {
     enum class Kind {
         service_status,
         node_status,
-        error ///< `text` came on the error topic of the service `id`
+        error,        ///< `text` came on the error topic of the service `id`
+        flow_changed, ///< the flow `id` is another one now
+        flow_refused  ///< another flow was wanted, and `text` says why the flow `id` goes on as it was
     };
     Kind kind;
     std::string id;
     std::string text;
+};
+
+/// A flow, and what its nodes are made of.
+struct Wanted {
+    flow::Flow flow;
+    NodeTypes types;
 };
 
 struct HostOptions {
@@ -38,6 +49,9 @@ struct HostOptions {
     std::function<std::shared_ptr<fluxmq::Transport>()> transport = {};
     /// How long, counted from the start of the nodes; nothing: until end().
     std::optional<std::chrono::milliseconds> run_for = {};
+    /// Asked each flow::Watch::interval, once all runs, whether another flow is wanted. What it throws is told of as
+    /// flow_refused.
+    std::function<std::optional<Wanted>()> next = {};
     std::function<void(const HostEvent&)> on_event = [](const HostEvent&) {};
     std::shared_ptr<fluxmq::Clock> clock = fluxmq::Clock::real();
 };
@@ -48,7 +62,7 @@ struct HostReport {
         fluxlib::ExitReport report;
     };
     std::vector<Ended> services; ///< in the order they ended
-    bool failed = false;         ///< a node failed, or a service ended by itself
+    bool failed = false;         ///< a node of the last flow failed, or a service ended by itself
 };
 
 /// The order in which the services of a flow start: whoever takes messages before those it gets them from, as far as
@@ -59,34 +73,61 @@ std::vector<std::size_t> start_order(const flow::Flow& flow);
 class Host {
 public:
     /// Makes all nodes. Throws Error{unknown_node_type}, and what the constructor of a node throws, with its id.
-    Host(flow::Flow flow, const NodeTypes& types, HostOptions options);
+    Host(Wanted wanted, HostOptions options);
     ~Host();
 
     /// Starts the services and their nodes, and ends them after HostOptions::run_for or end(). No node starts before
-    /// the subscriptions of all are live. Throws what connecting and subscribing throw.
+    /// the subscriptions of all are live. Throws what connecting and subscribing throw, and what the config of a
+    /// service throws.
+    ///
+    /// Another flow takes the place of this one by difference, as a manager's config does: what is equal in both is not
+    /// touched, and one that is refused changes nothing.
     fluxlib::Task<HostReport> run();
 
     /// Thread safety: any thread.
-    void end() noexcept { end_.notify(); }
+    void end() noexcept;
+
+    /// The present one.
+    const flow::Flow& flow() const noexcept { return present_.flow; }
 
 private:
-    struct Hosted;
+    class Hosted;
     class Watch;
+    struct Change;
+    using Nodes = std::vector<fluxlib::DataNode>;
 
-    fluxlib::Task<> start();
+    std::shared_ptr<Hosted> find(std::string_view service) const;
+    static Nodes nodes_of(const flow::Flow& flow, std::string_view service);
+    std::unique_ptr<fluxlib::Node> make(fluxlib::Service& service, const fluxlib::DataNode& data);
+
+    Change prepare(Wanted wanted);
+    fluxlib::Task<> switch_to(Change& change);
+    fluxlib::Task<> configure(Change& change);
+    fluxlib::Task<> go_back(Change& change);
+    fluxlib::Task<> look();
+    fluxlib::Task<> apply(std::shared_ptr<Hosted> hosted, const Nodes& nodes);
+    fluxlib::Task<> bring_up(std::shared_ptr<Hosted> hosted);
+    void start_nodes(std::shared_ptr<Hosted> hosted);
+    fluxlib::Task<> finish(std::shared_ptr<Hosted> hosted);
+    fluxlib::Task<> run_until_end();
+    void look_later();
+    void restart_clock();
     void arm_clock(fluxmq::Clock::time_point next);
     fluxlib::Task<> stop();
 
-    const flow::Flow flow_;
     const HostOptions options_;
-    std::vector<std::unique_ptr<Hosted>> services_; // in start order
+    Wanted present_;                                             // what runs; at first an empty flow
+    std::vector<std::shared_ptr<Hosted>> services_;              // in start order
+    std::map<std::string, std::unique_ptr<fluxlib::Node>> made_; // ahead of the configs that ask for them
+    std::unique_ptr<Change> first_;
     std::shared_ptr<fluxmq::Transport> transport_;
     std::unique_ptr<Watch> watch_;
     boost::asio::any_io_executor executor_;
-    fluxmq::Wakeup end_;
+    fluxmq::Wakeup wakeup_; // the end, or time to look
+    std::atomic<bool> ends_{false};
     fluxmq::Timer clock_timer_;
+    fluxmq::Timer look_timer_;
     fluxmq::Timer end_timer_;
-    bool ending_ = false;
     HostReport report_;
 };
 

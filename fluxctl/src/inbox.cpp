@@ -26,18 +26,10 @@ struct Inbox::State {
     std::optional<std::string> lost; // why; set and read on the event loop
 
     void on_event(const ConnectionEvent& event) {
-        switch (event.state) {
-        case ConnectionState::disconnected:
+        warn(event);
+        if (event.state == ConnectionState::disconnected) {
             lost = event.detail;
             mailbox->post(nothing);
-            break;
-        case ConnectionState::error:
-        case ConnectionState::insecure: std::cerr << "fluxctl: " << event.detail << '\n'; break;
-        case ConnectionState::slow_consumer:
-            std::cerr << "fluxctl: " << event.dropped << " messages on '" << event.topic
-                      << "' were dropped: they come faster than they are read\n";
-            break;
-        default: break;
         }
     }
 };
@@ -73,6 +65,18 @@ fluxlib::Task<std::optional<fluxmq::Message>> Inbox::next(TimePoint deadline) {
         co_await mailbox.wait();
     }
     co_return std::nullopt;
+}
+
+void warn(const ConnectionEvent& event) {
+    switch (event.state) {
+    case ConnectionState::error:
+    case ConnectionState::insecure: std::cerr << "fluxctl: " << event.detail << '\n'; break;
+    case ConnectionState::slow_consumer:
+        std::cerr << "fluxctl: " << event.dropped << " messages on '" << event.topic
+                  << "' were dropped: they come faster than they are read\n";
+        break;
+    default: break;
+    }
 }
 
 std::string unique_topic() {

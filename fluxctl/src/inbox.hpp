@@ -37,6 +37,9 @@ private:
     std::vector<fluxmq::Subscription> subscriptions_;
 };
 
+/// Says on standard error what a connection that goes on has trouble with; nothing for other events.
+void warn(const fluxmq::ConnectionEvent& event);
+
 /// A topic that nobody else uses.
 std::string unique_topic();
 

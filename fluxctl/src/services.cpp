@@ -11,6 +11,16 @@ namespace fluxctl {
 
 namespace json = boost::json;
 
+namespace {
+
+// Only Flux services tell it.
+std::string flux_id_of(const json::object& service) {
+    const auto* metadata = service.if_contains("metadata");
+    return metadata && metadata->is_object() ? text_at(metadata->get_object(), "service") : std::string{};
+}
+
+} // namespace
+
 fluxlib::Task<std::vector<json::object>> ask_services(fluxmq::Transport& transport,
                                                       std::vector<std::string> subjects,
                                                       std::chrono::milliseconds wait) {
@@ -43,6 +53,11 @@ fluxlib::Task<std::vector<json::object>> ask_services(fluxmq::Transport& transpo
     co_return all;
 }
 
+std::string flux_service(std::string_view answer) {
+    const auto value = parsed_json(answer);
+    return value && value->is_object() ? flux_id_of(value->get_object()) : std::string{};
+}
+
 std::string text_at(const json::object& object, std::string_view field) {
     const auto* value = object.if_contains(field);
     return value && value->is_string() ? std::string{value->get_string()} : std::string{};
@@ -63,9 +78,7 @@ std::vector<json::object> objects_at(const json::object& object, std::string_vie
 }
 
 std::string service_id_of(const json::object& service) {
-    const auto* metadata = service.if_contains("metadata");
-    const auto id =
-        metadata && metadata->is_object() ? text_at(metadata->get_object(), "service") : std::string{};
+    const auto id = flux_id_of(service);
     return id.empty() ? text_at(service, "name") : id;
 }
 

@@ -22,6 +22,9 @@ inline constexpr std::chrono::milliseconds default_service_wait{500};
 fluxlib::Task<std::vector<boost::json::object>>
 ask_services(fluxmq::Transport& transport, std::vector<std::string> subjects, std::chrono::milliseconds wait);
 
+/// Which Flux service has answered, by its id; empty when it is another one, or no answer of a service.
+std::string flux_service(std::string_view answer);
+
 /// A field of such an answer, made by anyone: empty or 0 when it is missing or of another type.
 std::string text_at(const boost::json::object& object, std::string_view field);
 double number_at(const boost::json::object& object, std::string_view field);

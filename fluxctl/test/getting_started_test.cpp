@@ -16,7 +16,6 @@
 #include "process.hpp"
 #include "program.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -181,15 +180,7 @@ private:
 TEST_F(GettingStarted, every_command_runs_and_prints_what_the_page_shows) {
     ASSERT_EQ(shell("PATH=${PATH#*:}; command -v nats-server").code, 0) // beside the one of this test
         << "nats-server is neither in PATH nor in /usr/sbin; Debian: apt-get install nats-server";
-    std::exception_ptr failure;
-    asio::co_spawn(loop_, read_page(), [&](std::exception_ptr thrown) {
-        failure = thrown;
-        loop_.stop();
-    });
-    loop_.run_for(std::chrono::seconds{100});
-    if (failure)
-        std::rethrow_exception(failure);
-    EXPECT_TRUE(loop_.stopped()) << "a line that the page shows has not come";
+    run_to_end(loop_, read_page());
 }
 
 } // namespace

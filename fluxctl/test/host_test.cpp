@@ -6,8 +6,11 @@
 
 #include "host.hpp"
 
+#include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 namespace fluxctl {
 namespace {
@@ -37,6 +40,27 @@ protected:
     }
 };
 
+/// Says what it was set to, and refuses what it is told to refuse.
+class Strict : public fluxlib::Node {
+public:
+    using Node::Node;
+
+protected:
+    Task<> on_create() override {
+        if (settings().contains("broken"))
+            throw std::runtime_error{"no such device"};
+        co_return;
+    }
+    Task<> on_settings(fluxlib::Message) override {
+        received.push_back(id() + " x=" + boost::json::serialize(settings().at("x")));
+        co_return;
+    }
+    void check_settings(const boost::json::object& wanted) const override {
+        if (wanted.contains("refused"))
+            throw fluxmq::Error{fluxmq::errc::invalid_settings, "field 'refused' is not known"};
+    }
+};
+
 class Sink : public fluxlib::Node {
 public:
     using Node::Node;
@@ -50,6 +74,7 @@ protected:
 
 FLUX_REGISTER_NODE(Source, "source");
 FLUX_REGISTER_NODE(Sink, "sink");
+FLUX_REGISTER_NODE(Strict, "strict");
 
 DataNode node(std::string id, std::string type) { return {.id = std::move(id), .type = std::move(type)}; }
 
@@ -77,19 +102,30 @@ protected:
         options.clock = loop_.clock();
         options.run_for = 1s;
         options.on_event = [this](const HostEvent& event) {
-            events_.push_back(event.id + ": " + event.text);
+            events_.push_back(event.id + ": " +
+                              (event.kind == HostEvent::Kind::flow_changed ? "changed" : event.text));
         };
+        if (!later_.empty())
+            options.next = [this]() -> std::optional<Wanted> {
+                if (later_.empty())
+                    return std::nullopt;
+                auto next = std::move(later_.front());
+                later_.erase(later_.begin());
+                return Wanted{std::move(next), types_};
+            };
         return options;
     }
 
+    auto count(const std::string& event) { return std::count(events_.begin(), events_.end(), event); }
+
     HostReport run(const flow::Flow& flow) {
-        Host host{flow, types_, options()};
+        Host host{{flow, types_}, options()};
         return loop_.run(host.run());
     }
 
     std::string refusal(const flow::Flow& flow) {
         try {
-            Host host{flow, types_, options()};
+            Host host{{flow, types_}, options()};
         } catch (const fluxmq::Error& error) {
             return error.what();
         }
@@ -100,6 +136,7 @@ protected:
     std::shared_ptr<fluxmq::InProcBus> bus_ =
         std::make_shared<fluxmq::InProcBus>(fluxmq::InProcOptions{.clock = loop_.clock()});
     NodeTypes types_;
+    std::vector<flow::Flow> later_; ///< wanted 200 ms after the start, 400 ms, and so on
     std::vector<std::string> events_;
 };
 
@@ -159,6 +196,20 @@ TEST_F(HostTest, a_node_that_cannot_be_made_is_named_before_anything_starts) {
     EXPECT_TRUE(events_.empty());
 }
 
+TEST_F(HostTest, a_node_that_cannot_be_created_is_named_and_nothing_starts) {
+    auto flow = two_services();
+    flow.services[0].nodes.push_back(node("strict", "strict"));
+    flow.services[0].nodes[1].settings = {{"broken", true}};
+    try {
+        run(flow);
+        FAIL() << "nothing was thrown";
+    } catch (const fluxmq::Error& error) {
+        EXPECT_THAT(error.what(), ::testing::AllOf(HasSubstr("node 'strict'"), HasSubstr("no such device")));
+    }
+    EXPECT_THAT(events_, Contains("second: STOPPED"));
+    EXPECT_EQ(count("to: started"), 0);
+}
+
 TEST_F(HostTest, an_unknown_type_is_named_with_the_nearest_and_all_known) {
     auto flow = two_services();
     flow.services[1].nodes[0].type = "sinc";
@@ -174,10 +225,110 @@ TEST_F(HostTest, end_ends_it) {
         if (event.id == "from" && event.text == "started")
             running->end();
     };
-    Host host{two_services(), types_, opts};
+    Host host{{two_services(), types_}, opts};
     running = &host;
     EXPECT_FALSE(loop_.run(host.run()).failed);
     EXPECT_THAT(received, ElementsAre("start"));
+}
+
+// --- Another flow takes the place of the one that runs -----------------------------------------------------------
+
+TEST_F(HostTest, a_node_that_is_added_runs_and_the_others_go_on) {
+    auto flow = two_services();
+    flow.services[0].nodes[0].timer = fluxlib::DataTimer{fluxlib::TimerType::local, 300ms};
+    auto& next = later_.emplace_back(flow);
+    next.services[1].nodes.push_back(node("strict", "strict"));
+    auto third = node("third", "sink");
+    third.inputs.push_back({.alias = "in", .topics = {"data"}});
+    next.services.push_back({.id = "other", .nodes = {third}});
+    const auto report = run(flow);
+    EXPECT_FALSE(report.failed);
+    EXPECT_THAT(received, ElementsAre("start", "1", "1", "2", "2", "3", "3"));
+    EXPECT_EQ(count("from: created"), 1);
+    EXPECT_EQ(count("to: started"), 1);
+    EXPECT_EQ(count("strict: started"), 1);
+    EXPECT_EQ(count("third: started"), 1);
+    EXPECT_EQ(count("two: changed"), 1);
+    EXPECT_EQ(report.services.size(), 3u);
+}
+
+TEST_F(HostTest, changed_settings_reach_a_node_that_goes_on) {
+    auto flow = two_services();
+    flow.services[1].nodes.push_back(node("strict", "strict"));
+    later_.push_back(flow);
+    later_[0].services[1].nodes[1].settings = {{"x", 7}};
+    run(flow);
+    EXPECT_THAT(received, ElementsAre("start", "strict x=7"));
+    EXPECT_EQ(count("strict: started"), 1);
+    EXPECT_EQ(count("strict: stopped"), 1);
+}
+
+TEST_F(HostTest, a_service_that_is_gone_ends_and_the_clock_changes) {
+    auto flow = two_services();
+    flow.clock = 150ms;
+    flow.services[0].nodes[0].timer = fluxlib::DataTimer{.type = fluxlib::TimerType::global};
+    auto& next = later_.emplace_back(flow);
+    next.clock = 350ms;
+    std::swap(next.services[0], next.services[1]);
+    next.services.push_back({.id = "third", .nodes = {node("last", "sink")}});
+    later_.push_back(next);
+    later_[1].services.erase(later_[1].services.begin());
+    const auto report = run(flow);
+    EXPECT_FALSE(report.failed);
+    EXPECT_THAT(received,
+                ElementsAre("start", "1")); // at 150 ms; the next tick is at 550, and nobody reads it
+    ASSERT_EQ(report.services.size(), 3u);
+    EXPECT_EQ(report.services[0].service, "second");
+    EXPECT_LT(std::find(events_.begin(), events_.end(), "to: destroyed"),
+              std::find(events_.begin(), events_.end(), "from: stopped"));
+}
+
+TEST_F(HostTest, a_flow_that_is_refused_changes_nothing_and_says_why) {
+    types_.load(FLUXLIB_TEST_PLUGIN);
+    auto flow = two_services();
+    flow.services[0].nodes[0].timer = fluxlib::DataTimer{fluxlib::TimerType::local, 350ms};
+    flow.services[0].nodes.push_back(node("strict", "strict"));
+    // In the service that is configured last, so that the other one has to go back.
+    const auto refused = [&](const DataNode& added) {
+        auto& next = later_.emplace_back(flow);
+        next.services[1].nodes[0].id = "other";
+        next.edges[0].to.node = "other";
+        next.services.push_back({.id = "fresh", .nodes = {node("extra", "sink")}});
+        next.services[0].nodes[1] = added;
+    };
+    refused(node("strict", "strikt"));
+    refused(node("bad", "unmakable"));
+    auto strict = node("strict", "strict");
+    strict.settings = {{"refused", 1}};
+    refused(strict);
+    strict.id = "broken";
+    strict.settings = {{"broken", true}};
+    refused(strict);
+    const auto report = run(flow);
+    EXPECT_FALSE(report.failed); // what runs did not fail
+    EXPECT_THAT(events_, Contains(HasSubstr("node 'strict' has type 'strikt'; did you mean 'strict'")));
+    EXPECT_THAT(events_, Contains("two: invalid settings: node 'bad': field 'lens' is missing"));
+    EXPECT_THAT(
+        events_,
+        Contains("two: invalid settings: node 'strict': field 'settings': field 'refused' is not known"));
+    EXPECT_THAT(events_, Contains(::testing::AllOf(HasSubstr("node 'broken'"), HasSubstr("no such device"))));
+    EXPECT_EQ(count("two: changed"), 0);
+    EXPECT_EQ(count("strict: created"), 1);
+    EXPECT_EQ(count("from: created"), 1);
+    EXPECT_EQ(count("to: started"), 3); // gone, and had again, twice
+    EXPECT_EQ(count("extra: started"), 0);
+    EXPECT_THAT(received, ElementsAre("start", "1", "2"));
+}
+
+TEST_F(HostTest, a_node_may_move_to_another_service) {
+    const auto flow = two_services();
+    later_.push_back(flow);
+    later_[0].services[0].nodes.push_back(flow.services[1].nodes[0]);
+    later_[0].services.pop_back();
+    const auto report = run(flow);
+    EXPECT_FALSE(report.failed);
+    EXPECT_EQ(count("two: changed"), 1);
+    EXPECT_EQ(count("to: started"), 2);
 }
 
 TEST(StartOrder, readers_come_first_and_circles_keep_their_order) {

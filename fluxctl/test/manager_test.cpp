@@ -36,7 +36,9 @@ Outgoing config(const std::string& service, const std::string& node, const std::
                 ",\"inputs\":[],\"outputs\":[]}]"};
 }
 
-Outgoing start(const std::string& service) { return {"service." + service + ".start", "*"}; }
+Outgoing start(const std::string& service, const std::string& nodes = "*") {
+    return {"service." + service + ".start", nodes};
+}
 Outgoing stop(const std::string& service) { return {"service." + service + ".stop", "*"}; }
 
 class FlowManager : public ::testing::Test {
@@ -116,6 +118,83 @@ TEST_F(FlowManager, a_change_reaches_only_the_services_that_differ) {
     EXPECT_THAT(change.send, ElementsAre(config("two", "b", "{\"x\":1}"), config("three", "c")));
     EXPECT_THAT(status("three", "READY"), ElementsAre(start("three")));
     EXPECT_THAT(manager.topics(), ::testing::Contains("node.c.status"));
+}
+
+constexpr auto one_more_node = "services:\n"
+                               "  one: {nodes: {a: {type: t}}}\n"
+                               "  two: {nodes: {b: {type: t}, c: {type: t}}}\n";
+
+TEST_F(FlowManager, a_change_starts_only_what_is_new) {
+    run();
+    manager.change(flow_of(one_more_node));
+    EXPECT_THAT(status("two", "READY"), ElementsAre(start("two", "c")));
+    manager.change(flow_of("services:\n"
+                           "  one: {nodes: {a: {type: t}}}\n"
+                           "  two: {nodes: {b: {type: other}, c: {type: t, settings: {x: 1}}}}\n"));
+    EXPECT_THAT(status("two", "READY"), ElementsAre(start("two", "b")));
+    manager.change(flow_of(one_more_node));
+    manager.handle("node.b.status", "started"); // a service that was told start for all has done it
+    EXPECT_THAT(status("two", "READY"), IsEmpty());
+}
+
+TEST_F(FlowManager, a_change_before_the_first_config_is_applied_starts_all) {
+    manager.begin();
+    manager.change(flow_of(one_more_node));
+    EXPECT_THAT(status("two", "READY"), ElementsAre(start("two")));
+}
+
+TEST_F(FlowManager, after_a_lost_connection_it_repeats_what_may_be_lost_and_asks_the_others) {
+    manager.begin();
+    status("one", "READY");
+    EXPECT_THAT(manager.reconnected(),
+                ElementsAre(Outgoing{"service.one.request_status", ""}, config("two", "b")));
+    EXPECT_THAT(manager.silent(), ElementsAre("one", "two"));
+    EXPECT_THAT(status("one", "ACTIVE"), IsEmpty()); // it has what it needs
+    EXPECT_THAT(status("two", "READY"), ElementsAre(start("two")));
+    manager.reconnected();
+    EXPECT_THAT(status("one", "CONNECTED"), ElementsAre(config("one", "a"))); // another process
+}
+
+TEST_F(FlowManager, who_leaves_pings_unanswered_is_gone_until_it_answers_again) {
+    run();
+    EXPECT_THAT(manager.answered("one"), IsEmpty());
+    EXPECT_THAT(manager.answered("stranger"), IsEmpty());
+    for (int i = 0; i < Manager::patience; ++i)
+        EXPECT_THAT(manager.pinged().services, IsEmpty());
+    EXPECT_THAT(manager.pinged().services, ElementsAre("one"));
+    EXPECT_THAT(manager.pinged().services, IsEmpty()); // said once; two has never answered
+    EXPECT_THAT(manager.answered("one"), ElementsAre(Outgoing{"service.one.request_status", ""}));
+    EXPECT_THAT(manager.answered("one"), IsEmpty());
+    EXPECT_THAT(status("one", "ACTIVE"), IsEmpty());
+}
+
+TEST_F(FlowManager, a_new_process_in_place_of_the_dead_one_is_configured_and_started) {
+    run();
+    manager.answered("one");
+    for (int i = 0; i <= Manager::patience; ++i)
+        manager.pinged();
+    status("one", "STARTING");
+    EXPECT_THAT(status("one", "CONNECTED"), ElementsAre(config("one", "a")));
+    EXPECT_THAT(status("one", "READY"), ElementsAre(start("one")));
+    EXPECT_THAT(manager.answered("one"), IsEmpty());
+}
+
+TEST_F(FlowManager, who_ends_in_order_is_not_gone) {
+    run();
+    manager.answered("one");
+    status("one", "STOPPING");
+    for (int i = 0; i <= Manager::patience; ++i)
+        EXPECT_THAT(manager.pinged().services, IsEmpty());
+}
+
+TEST_F(FlowManager, the_dead_are_not_waited_for_during_the_stop) {
+    run();
+    manager.answered("two");
+    manager.stop();
+    for (int i = 0; i < Manager::patience; ++i)
+        EXPECT_THAT(manager.pinged().send, IsEmpty());
+    EXPECT_THAT(manager.pinged().send, ElementsAre(stop("one")));
+    EXPECT_FALSE(manager.stopped());
 }
 
 TEST_F(FlowManager, a_service_that_is_gone_loses_its_nodes) {

@@ -3,6 +3,7 @@
 
 #include <fluxlib/task.hpp>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read.hpp>
@@ -13,8 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
+#include <exception>
 #include <functional>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -22,11 +26,27 @@
 
 namespace fluxctl::test {
 
-/// A program that runs, and what it prints on standard output and error.
+namespace asio = boost::asio;
+using fluxlib::Task;
+
+/// Runs `body` on `loop` to its end; that it takes more than two minutes is a failure.
+inline void run_to_end(asio::io_context& loop, Task<> body) {
+    std::exception_ptr failure;
+    asio::co_spawn(loop, std::move(body), [&](std::exception_ptr thrown) {
+        failure = thrown;
+        loop.stop();
+    });
+    loop.run_for(std::chrono::minutes{2});
+    if (failure)
+        std::rethrow_exception(failure);
+    EXPECT_TRUE(loop.stopped());
+}
+
+/// A program that runs beside the test, and what it prints on standard output and error. It is killed in the end.
 class Process {
 public:
-    /// `words` are the path of the program and its arguments.
-    Process(boost::asio::io_context& loop, std::vector<std::string> words) : output_{loop} {
+    /// `words`: the path of the program, and its arguments.
+    Process(asio::io_context& loop, std::vector<std::string> words) : output_{loop} {
         int ends[2];
         if (pipe(ends) != 0)
             throw std::runtime_error{"no pipe"};
@@ -36,17 +56,19 @@ public:
             dup2(ends[1], STDERR_FILENO);
             close(ends[0]);
             close(ends[1]);
-            std::vector<char*> arguments;
+            std::vector<char*> pointers;
             for (auto& word : words)
-                arguments.push_back(word.data());
-            arguments.push_back(nullptr);
-            execv(words.front().c_str(), arguments.data());
+                pointers.push_back(word.data());
+            pointers.push_back(nullptr);
+            execv(pointers.front(), pointers.data());
             _exit(127);
         }
         close(ends[1]);
         output_.assign(ends[0]);
     }
     ~Process() {
+        if (::testing::Test::HasFailure())
+            std::cerr << "the program has printed:\n" << seen_ << read_;
         if (process_ > 0) {
             kill(SIGKILL);
             wait();
@@ -58,8 +80,7 @@ public:
     void kill(int signal) const { ::kill(process_, signal); }
 
     /// Reads on until a line `fits`; the end of the output fails the test, which then says that it waited for `what`.
-    fluxlib::Task<std::string> line(std::string what, std::function<bool(const std::string&)> fits) {
-        namespace asio = boost::asio;
+    Task<std::string> line(std::string what, std::function<bool(const std::string&)> fits) {
         for (;;) {
             boost::system::error_code error;
             const auto length = co_await asio::async_read_until(
@@ -77,13 +98,12 @@ public:
     }
 
     /// The next line with `part`.
-    fluxlib::Task<std::string> line_with(std::string part) {
+    Task<std::string> line_with(std::string part) {
         return line(part, [part](const std::string& line) { return line.find(part) != std::string::npos; });
     }
 
     /// Reads to the end; the exit code.
-    fluxlib::Task<int> end() {
-        namespace asio = boost::asio;
+    Task<int> end() {
         boost::system::error_code error;
         co_await asio::async_read(output_, asio::dynamic_buffer(read_),
                                   asio::redirect_error(asio::use_awaitable, error));
@@ -91,7 +111,7 @@ public:
         co_return wait();
     }
 
-    /// All that was read.
+    /// All lines that were read.
     const std::string& seen() const noexcept { return seen_; }
 
 private:
@@ -101,7 +121,7 @@ private:
         return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     }
 
-    boost::asio::posix::stream_descriptor output_;
+    asio::posix::stream_descriptor output_;
     pid_t process_ = -1;
     std::string read_;
     std::string seen_;

@@ -2,6 +2,7 @@
 // `fluxctl run` as a shell would call it.
 #include <fluxmq/testing/nats_server.hpp>
 
+#include "process.hpp"
 #include "program.hpp"
 
 #include <boost/json/parse.hpp>
@@ -12,6 +13,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <sstream>
 #include <vector>
@@ -176,6 +178,91 @@ TEST_F(RunTest, wrong_settings_are_told_before_anything_starts) {
     EXPECT_EQ(run.code, 2) << run.output;
     EXPECT_THAT(run.output, AllOf(HasSubstr("node 'warm'"), HasSubstr("'where'"), HasSubstr("column 4"),
                                   Not(HasSubstr("STARTING"))));
+}
+
+// --- The file changes while the flow runs ------------------------------------------------------------------------
+
+class RunReload : public RunTest {
+protected:
+    // A timer in one service, and what is given of the other; its loggers write what they get with their prefix.
+    void write_flow(const std::string& nodes, const std::string& edges, const std::string& head = {}) const {
+        auto text = "name: plant\nservices:\n  clock:\n    nodes:\n"
+                    "      timer: {type: timer, settings: {interval: 20}}\n";
+        write("flow.yaml", head + text + (nodes.empty() ? "" : "  logs:\n    nodes:\n" + nodes) + "edges: [" +
+                               edges + "]\n");
+    }
+    static std::string logger(const std::string& id, const std::string& settings) {
+        return "      " + id + ": {type: logger, settings: {" + settings + "}}\n";
+    }
+
+    // Runs `body` with a `fluxctl run` of the file, and ends that.
+    void with_run(std::function<fluxlib::Task<>(test::Process&)> body) {
+        boost::asio::io_context loop{1};
+        test::run_to_end(loop, [&]() -> fluxlib::Task<> {
+            std::vector<std::string> words{FLUXCTL, "run", path("flow.yaml")};
+            test::Process program{loop, std::move(words)};
+            co_await program.line_with("node timer: started");
+            co_await body(program);
+            program.kill(SIGINT);
+            const auto code = co_await program.end();
+            EXPECT_EQ(code, 0) << program.seen();
+        }());
+    }
+
+    // Messages go on as before.
+    static fluxlib::Task<> expect_unchanged(test::Process& program) {
+        co_await program.line_with("flow plant: unchanged");
+        co_await program.line_with("two: {");
+    }
+};
+
+TEST_F(RunReload, what_changes_is_taken_over_and_the_rest_runs_on) {
+    write_flow("", "");
+    with_run([&](test::Process& program) -> fluxlib::Task<> {
+        write_flow(logger("log", "prefix: 'one: '"), "timer.out -> log.in");
+        co_await program.line_with("flow plant: changed");
+        co_await program.line_with("one: {"); // a timer that had nobody to tell
+        write_flow(logger("log", "prefix: 'two: '"), "timer.out -> log.in");
+        co_await program.line_with("flow plant: changed");
+        co_await program.line_with("two: {");
+        write_flow(logger("log", "prefix: 'two: '") + logger("more", "prefix: 'three: '"),
+                   "'timer.out -> [log.in, more.in]'");
+        co_await program.line_with("node more: started");
+        co_await program.line_with("three: {");
+        write_flow("", "");
+        co_await program.line_with("service logs: STOPPED");
+        const auto& seen = program.seen();
+        for (const std::string once : {"node timer: created", "node log: created", "node log: stopped"})
+            EXPECT_EQ(seen.find(once), seen.rfind(once)) << seen;
+    });
+}
+
+TEST_F(RunReload, a_mistake_changes_nothing_and_is_told) {
+    const std::string edge = "timer.out -> log.in";
+    write_flow(logger("log", "prefix: 'two: '"), edge);
+    with_run([&](test::Process& program) -> fluxlib::Task<> {
+        write_flow("      log: {typ: logger}\n", edge);
+        co_await program.line_with("flow.yaml:8:13: services.logs.nodes.log.typ: unknown key 'typ'");
+        co_await expect_unchanged(program);
+        write_flow(logger("log", "level: loud"), edge);
+        co_await program.line_with("node 'log': field 'settings': field 'level' is 'loud'");
+        co_await expect_unchanged(program);
+        write_flow(logger("log", "prefix: 'two: '") + "      more: {type: loger}\n", edge);
+        co_await program.line_with("node 'more' has type 'loger'; did you mean 'logger'?");
+        co_await expect_unchanged(program);
+        write_flow(logger("log", "prefix: 'two: '"), edge, "plugins: [lost.so]\n");
+        co_await program.line_with("lost.so");
+        co_await expect_unchanged(program);
+        fs::remove(path("flow.yaml"));
+        co_await program.line_with("cannot be read");
+        co_await expect_unchanged(program);
+        fs::copy_file(FLUXLIB_TEST_PLUGIN, path("found.so"));
+        write_flow(logger("log", "prefix: 'four: '") + "      more: {type: echo}\n", edge,
+                   "plugins: [found.so]\n");
+        co_await program.line_with("node more: started");
+        co_await program.line_with("flow plant: changed");
+        co_await program.line_with("four: {");
+    });
 }
 
 } // namespace

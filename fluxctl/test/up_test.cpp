@@ -5,26 +5,21 @@
 #include <fluxmq/nats.hpp>
 #include <fluxmq/testing/nats_server.hpp>
 
+#include "inbox.hpp"
 #include "process.hpp"
 #include "program.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 namespace fluxctl::test {
 namespace {
 
-using fluxlib::Task;
 using ::testing::HasSubstr;
-
-namespace asio = boost::asio;
 
 class Worker : public fluxlib::Node {
 public:
@@ -57,17 +52,7 @@ protected:
     FluxctlUp() { std::filesystem::create_directory(folder); }
     ~FluxctlUp() override { std::filesystem::remove_all(folder); }
 
-    void run(Task<> body) {
-        std::exception_ptr failure;
-        asio::co_spawn(loop, std::move(body), [&](std::exception_ptr thrown) {
-            failure = thrown;
-            loop.stop();
-        });
-        loop.run_for(std::chrono::seconds{60});
-        if (failure)
-            std::rethrow_exception(failure);
-        EXPECT_TRUE(loop.stopped());
-    }
+    void run(Task<> body) { run_to_end(loop, std::move(body)); }
 
     void write(const std::string& text) const { std::ofstream{path} << text; }
 
@@ -91,6 +76,27 @@ protected:
         made->attach(transport());
         made->register_node<Worker>("worker");
         return made;
+    }
+
+    // One in a process of its own.
+    std::unique_ptr<Process> worker(const std::string& id) {
+        std::vector<std::string> words{"/usr/bin/env", "SERVICE_ID=" + id, "NATS_URL=" + server.url(),
+                                       FLUXCTL_TEST_WORKER};
+        return std::make_unique<Process>(loop, std::move(words));
+    }
+
+    // Waits until the node `sink` of a worker gets `text`, from now on.
+    static Task<> see(fluxmq::Transport& transport, std::string text) {
+        Inbox inbox{transport};
+        co_await inbox.listen("seen.sink");
+        const auto deadline = from_now(std::chrono::seconds{20});
+        for (;;) {
+            const auto message = co_await inbox.next(deadline);
+            if (!message)
+                throw std::runtime_error{"'" + text + "' has not come"};
+            if (message->text() == text)
+                co_return;
+        }
     }
 
     static Task<> end(std::unique_ptr<fluxlib::Service>& service) {
@@ -261,15 +267,129 @@ TEST_F(FluxctlUp, a_silent_service_is_not_waited_for_after_a_second_signal) {
     }());
 }
 
-TEST_F(FluxctlUp, a_lost_server_ends_it) {
+TEST_F(FluxctlUp, a_broker_that_goes_and_comes_back_is_outlived) {
+    write("name: plant\n"
+          "services:\n"
+          "  one: {nodes: {a: {type: source}}}\n"
+          "  two: {nodes: {b: {type: worker}}}\n");
+    run([&]() -> Task<> {
+        auto two = service("two");
+        co_await two->run();
+        const auto program = up();
+        co_await program->line_with("two ACTIVE");
+        auto one = worker("one");
+        co_await program->line_with("one ACTIVE");
+        server.kill9();
+        co_await program->line_with("flow plant broker lost");
+        one->kill(SIGKILL); // and so it has lost its nodes when it is back
+        write("name: plant\n"
+              "services:\n"
+              "  one: {nodes: {a: {type: source}}}\n"
+              "  two: {nodes: {b: {type: worker, settings: {x: 1}}}}\n");
+        server.start();
+        one = worker("one");
+        co_await program->line_with("flow plant broker back");
+        const auto before = program->seen().size();
+        // In whichever order: everybody reconnects at a time of its own.
+        while (two->node("b").settings().empty() ||
+               program->seen().find("one/a started", before) == std::string::npos)
+            co_await program->line_with("");
+        EXPECT_EQ(two->node("b").lifecycle(), fluxlib::NodeState::started);
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        co_await end(two);
+    }());
+}
+
+TEST_F(FluxctlUp, a_stop_without_a_broker_says_that_nobody_hears_of_it) {
     write(two_services);
     run([&]() -> Task<> {
         const auto program = up();
         co_await program->line_with("up");
         server.kill9();
+        co_await program->line_with("flow plant broker lost");
+        program->kill(SIGINT);
         const auto code = co_await program->end();
         EXPECT_EQ(code, 3) << program->seen();
-        EXPECT_THAT(program->seen(), HasSubstr("the connection to the broker is lost"));
+        EXPECT_THAT(program->seen(), HasSubstr("the services go on"));
+    }());
+}
+
+TEST_F(FluxctlUp, three_processes_heal_after_an_edit_and_a_kill) {
+    const auto flow = [](int factor) {
+        return "name: plant\n"
+               "services:\n"
+               "  first: {nodes: {source: {type: source, timer: 10ms}}}\n"
+               "  second: {nodes: {times: {type: times, settings: {factor: " +
+               std::to_string(factor) +
+               "}}}}\n"
+               "  third: {nodes: {sink: {type: sink}}}\n"
+               "edges: [source.out -> times.in, times.out -> sink.in]\n";
+    };
+    write(flow(2));
+    run([&]() -> Task<> {
+        const auto first = worker("first");
+        auto second = worker("second");
+        const auto third = worker("third");
+        const auto program = up();
+        const auto connection = transport();
+        co_await connection->connect();
+        co_await see(*connection, "2");
+        write(flow(5));
+        co_await program->line_with("flow plant changed: second");
+        co_await see(*connection, "5");
+        second->kill(SIGKILL);
+        co_await program->line_with("flow plant gone: second");
+        second = worker("second");
+        co_await program->line_with("second/times started");
+        co_await see(*connection, "5");
+        EXPECT_THAT(program->seen(), ::testing::Not(HasSubstr("gone: first")));
+        EXPECT_THAT(program->seen(), ::testing::Not(HasSubstr("gone: third")));
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        co_await connection->close();
+    }());
+}
+
+TEST_F(FluxctlUp, a_process_that_hangs_is_gone_and_then_back) {
+    write("services: {one: {nodes: {a: {type: sink}}}}");
+    run([&]() -> Task<> {
+        const auto one = worker("one");
+        const auto program = up();
+        co_await program->line_with("one ACTIVE");
+        one->kill(SIGSTOP);
+        co_await program->line_with("flow flow gone: one");
+        one->kill(SIGCONT);
+        co_await program->line_with("flow flow back: one");
+        co_await program->line_with("one ACTIVE");
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        EXPECT_THAT(program->seen(), HasSubstr("one PAUSED"));
+    }());
+}
+
+TEST_F(FluxctlUp, a_node_that_has_ended_does_not_begin_again_when_another_one_comes) {
+    write("services: {one: {nodes: {a: {type: worker}}}}");
+    run([&]() -> Task<> {
+        auto one = service("one");
+        co_await one->run();
+        const auto program = up();
+        co_await program->line_with("one/a started");
+        co_await one->stop_node("a");
+        co_await program->line_with("one/a stopped");
+        write("services: {one: {nodes: {a: {type: worker}, b: {type: worker}}}}");
+        co_await program->line_with("one/b started");
+        co_await program->line_with("one ACTIVE");
+        program->kill(SIGINT);
+        const auto code = co_await program->end();
+        EXPECT_EQ(code, 0) << program->seen();
+        EXPECT_EQ(one->node("a").lifecycle(), fluxlib::NodeState::stopped);
+        EXPECT_EQ(program->seen().find("one/a started"), program->seen().rfind("one/a started"));
+        EXPECT_THAT(program->seen(), ::testing::Not(HasSubstr("one error")));
+        co_await end(one);
     }());
 }
 

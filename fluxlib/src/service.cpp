@@ -80,9 +80,9 @@ Task<> Service::stop_node(std::string id) { return runtime_->command(std::move(i
 Task<> Service::destroy_node(std::string id) {
     return runtime_->command(std::move(id), NodeCommand::destroy);
 }
-Task<> Service::start_node_all() { return runtime_->command_all(NodeCommand::start); }
-Task<> Service::stop_node_all() { return runtime_->command_all(NodeCommand::stop); }
-Task<> Service::destroy_node_all() { return runtime_->command_all(NodeCommand::destroy); }
+Task<> Service::start_node_all() { return runtime_->command("*", NodeCommand::start); }
+Task<> Service::stop_node_all() { return runtime_->command("*", NodeCommand::stop); }
+Task<> Service::destroy_node_all() { return runtime_->command("*", NodeCommand::destroy); }
 
 Task<> Service::apply_config(std::string_view json) { return runtime_->apply(parse_config(json)); }
 

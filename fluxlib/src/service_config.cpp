@@ -23,6 +23,14 @@ namespace {
     throw Error{errc::invalid_config, "node '" + node_id + "': " + what};
 }
 
+// The same for what code of the node has thrown.
+[[noreturn]] void refuse(const std::string& node_id, const std::string& where, const std::exception& thrown) {
+    const auto* error = dynamic_cast<const Error*>(&thrown);
+    if (!error)
+        refuse(node_id, where + thrown.what());
+    throw Error{error->kind(), "node '" + node_id + "': " + where + error->detail()};
+}
+
 } // namespace
 
 /// A config that somebody waits for.
@@ -126,10 +134,11 @@ std::unique_ptr<ServiceRuntime::Record> ServiceRuntime::make_record(DataNode dat
     std::unique_ptr<Node> node;
     try {
         node = service.get_node(data);
-    } catch (const Error&) {
-        throw;
     } catch (const std::exception& error) {
-        refuse(data.id, "it could not be made: " + std::string{error.what()});
+        const auto* typed = dynamic_cast<const Error*>(&error);
+        if (typed && typed->kind() == errc::unknown_node_type)
+            throw; // it names the node
+        refuse(data.id, "it could not be made: ", error);
     }
     if (!node)
         throw Error{errc::unknown_node_type,
@@ -155,16 +164,11 @@ Task<> ServiceRuntime::prepare(Change& change) {
         auto* node = look_up(data.id);
         if (!node)
             continue;
-        std::string refused;
         try {
             co_await node->check(data.settings);
-        } catch (const Error&) {
-            throw;
         } catch (const std::exception& error) {
-            refused = error.what();
+            refuse(data.id, "field 'settings': ", error);
         }
-        if (!refused.empty())
-            refuse(data.id, "field 'settings': " + refused);
         co_await node->add_ports(data);
     }
     plan_wiring(change);
@@ -218,7 +222,7 @@ void ServiceRuntime::plan_wiring(Change& change) {
 // Nothing here can be refused any more; what a hook throws is that node's trouble, and is reported as such.
 Task<> ServiceRuntime::switch_to(Change& change) {
     const auto will_start = [&](const std::string& node_id) {
-        return manager_started_ || change.starting.contains(node_id);
+        return all_started_ || change.starting.contains(node_id);
     };
     for (const auto& node_id : change.plan.destroy)
         if (const auto* node = look_up(node_id); node && node->lifecycle == NodeState::started)

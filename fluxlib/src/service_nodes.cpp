@@ -124,6 +124,9 @@ Task<> ServiceRuntime::command(std::string node_id, NodeCommand command) {
 
 Task<> ServiceRuntime::do_command(std::string node_id, NodeCommand command) {
     if (node_id == "*") {
+        // Said for all nodes, it holds for those of later configs, too.
+        if (command == NodeCommand::start || command == NodeCommand::stop)
+            all_started_ = command == NodeCommand::start;
         co_await command_all(command);
         co_return;
     }

@@ -238,9 +238,9 @@ private:
     std::atomic<bool> running_{false};
     std::atomic<bool> ending_{false};
     std::string development_id_;
-    bool initialised_ = false;     // on_init was called
-    bool configured_ = false;      // a config was applied
-    bool manager_started_ = false; // the manager said start, and did not say stop since
+    bool initialised_ = false; // on_init was called
+    bool configured_ = false;  // a config was applied
+    bool all_started_ = false; // all were told to start, and not all to stop since
     std::shared_ptr<Config> last_config_;
     int configs_ = 0; // being applied, or waiting for that
     fluxmq::Wakeup configs_done_;

@@ -3,8 +3,6 @@
 #include "development.hpp"
 #include "service_runtime.hpp"
 
-#include <algorithm>
-
 namespace fluxlib {
 
 namespace {
@@ -13,12 +11,6 @@ namespace {
 constexpr fluxmq::MailboxLimits command_limits{.overflow = fluxmq::Overflow::block};
 // One tick that waits is enough.
 constexpr fluxmq::MailboxLimits tick_limits{.messages = 1, .overflow = fluxmq::Overflow::drop_oldest};
-
-// Whether a command is for every node.
-bool names_all(const Message& command) {
-    const auto ids = ServiceRuntime::ids_in(command);
-    return std::find(ids.begin(), ids.end(), "*") != ids.end();
-}
 
 } // namespace
 
@@ -88,21 +80,9 @@ Task<> ServiceRuntime::on_config(Message message) {
 
 Task<> ServiceRuntime::on_settings(Message message) { co_await service.on_settings(message); }
 
-Task<> ServiceRuntime::on_start(Message message) {
-    manager_started_ = manager_started_ || names_all(message);
-    co_await service.on_start(message);
-}
-
-Task<> ServiceRuntime::on_stop(Message message) {
-    manager_started_ = manager_started_ && !names_all(message);
-    co_await service.on_stop(message);
-}
-
-Task<> ServiceRuntime::on_restart(Message message) {
-    manager_started_ = manager_started_ || names_all(message);
-    co_await service.on_restart(message);
-}
-
+Task<> ServiceRuntime::on_start(Message message) { co_await service.on_start(message); }
+Task<> ServiceRuntime::on_stop(Message message) { co_await service.on_stop(message); }
+Task<> ServiceRuntime::on_restart(Message message) { co_await service.on_restart(message); }
 Task<> ServiceRuntime::on_error(Message message) { co_await service.on_error(message); }
 
 Task<> ServiceRuntime::on_status_request(Message message) {

@@ -21,6 +21,13 @@ struct Kinds {
         Worker(Service& service, std::string id, NodeOptions options)
             : Recorder{service, std::move(id), std::move(options), *log} {}
     };
+    struct Strict : Worker {
+        using Worker::Worker;
+        void check_settings(const boost::json::object& wanted) const override {
+            if (wanted.contains("x"))
+                throw Error{errc::invalid_settings, "field 'x' is not known"};
+        }
+    };
     struct Refusing : Worker {
         Refusing(Service& service, std::string id, NodeOptions options)
             : Worker{service, std::move(id), std::move(options)} {
@@ -86,6 +93,7 @@ protected:
             service.register_node<Kinds::Broken>("broken");
             service.register_node<Kinds::Hanging>("hanging");
             service.register_node<Kinds::Planner>("planner");
+            service.register_node<Kinds::Strict>("strict");
             co_await service.run();
             co_await body(*manager, service);
             service.shutdown();
@@ -375,15 +383,41 @@ TEST_P(ManagedOn, a_bad_config_is_an_error_and_leaves_the_nodes_as_they_are) {
         send(R"([{"id": "x", "type": "worker"}, {"id": "x", "type": "worker"}])");
         co_await manager.wait_for_error("svc", "node 'x': the id occurs twice");
         send(R"([{"id": "x", "type": "warp drive"}])");
-        co_await manager.wait_for_error("svc",
-                                        "unknown node type: node 'x' has type 'warp drive'; "
-                                        "registered are broken, hanging, other, planner, refusing, worker");
+        co_await manager.wait_for_error(
+            "svc", "unknown node type: node 'x' has type 'warp drive'; "
+                   "registered are broken, hanging, other, planner, refusing, strict, worker");
         send(R"([{"id": "ok", "type": "worker"}, {"id": "x", "type": "refusing"}])");
         co_await manager.wait_for_error("svc", "no such device");
         EXPECT_THAT(service.node_ids(), ElementsAre("a", "b"));
         EXPECT_EQ(log.count("a on_stop"), 0u);
         service.node("a").output("out").publish("alive");
         co_await log.wait_for("b on_input in=alive");
+    });
+}
+
+TEST_P(ManagedOn, settings_that_a_node_refuses_are_an_error_that_names_it) {
+    with_manager("", [&](FakeManager&, Service& service) -> Task<> {
+        co_await service.apply_config(R"([{"id": "a", "type": "strict"}])");
+        std::string refused;
+        try {
+            co_await service.apply_config(R"([{"id": "a", "type": "strict", "settings": {"x": 1}}])");
+        } catch (const Error& error) {
+            refused = error.what();
+        }
+        EXPECT_EQ(refused, "invalid settings: node 'a': field 'settings': field 'x' is not known");
+    });
+}
+
+TEST_P(ManagedOn, a_start_for_all_holds_for_later_configs_until_a_stop_for_all) {
+    with_manager("", [&](FakeManager&, Service& service) -> Task<> {
+        co_await service.apply_config(R"([{"id": "a", "type": "worker"}])");
+        EXPECT_EQ(service.node("a").lifecycle(), NodeState::created);
+        co_await service.start_node_all();
+        co_await service.apply_config(R"([{"id": "b", "type": "worker"}])");
+        EXPECT_EQ(service.node("b").lifecycle(), NodeState::started);
+        co_await service.stop_node_all();
+        co_await service.apply_config(R"([{"id": "c", "type": "worker"}])");
+        EXPECT_EQ(service.node("c").lifecycle(), NodeState::created);
     });
 }
 

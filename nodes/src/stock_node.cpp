@@ -33,6 +33,9 @@ fluxlib::NodeOptions options_for(const DataNode& data, Ports ports) {
         check_alias("output", output.alias, ports.output);
     fluxlib::NodeOptions options;
     options.node = data;
+    // A node that nobody reads yet has its output all the same: an edge may come while it runs.
+    if (data.outputs.empty() && !ports.output.empty())
+        options.node.outputs.push_back({.alias = std::string{ports.output}});
     options.input_limits.overflow = fluxmq::Overflow::block;
     // What several nodes in a row pass on at once must find room in the buffer of their connection.
     options.input_limits.messages = 8192;

@@ -56,7 +56,7 @@ protected:
     /// Those of now.
     const Settings& set() const noexcept { return set_; }
 
-    /// Publishes on the output, where it is wired.
+    /// Publishes on the output, to whoever is wired to it.
     void send(const fluxlib::Payload& payload) {
         if (out_)
             out_->publish(payload);
@@ -76,7 +76,7 @@ protected:
 private:
     StockNode(Service& service, const DataNode& data, Ports ports, std::optional<std::int64_t> interval)
         : Node{service, data.id, with_timer(options_for(data, ports), interval)}, set_{read(data.settings)},
-          out_{data.outputs.empty() ? nullptr : &output(ports.output)} {}
+          out_{ports.output.empty() ? nullptr : &output(ports.output)} {}
 
     static fluxlib::NodeOptions with_timer(fluxlib::NodeOptions options,
                                            std::optional<std::int64_t> interval) {

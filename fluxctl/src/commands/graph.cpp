@@ -51,7 +51,7 @@ std::optional<std::string> svg_of(const std::string& dot) {
 fluxlib::Task<int> draw(const Context& context, const Graph& graph) {
     const auto [flow, problems] = flow::load(graph.path);
     if (!problems.empty()) {
-        flow::print(context.json ? std::cout : std::cerr, graph.path, problems, context.json);
+        flow::complain(graph.path, problems, context.json);
         co_return usage;
     }
     auto text = context.json                ? boost::json::serialize(flow::to_json(flow)) + '\n'

@@ -5,7 +5,7 @@
 
 #include "arguments.hpp"
 #include "command.hpp"
-#include "flow/file.hpp"
+#include "flow/watch.hpp"
 #include "host.hpp"
 #include "terminal.hpp"
 
@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 namespace fluxctl {
@@ -42,18 +43,34 @@ std::string_view name_of(HostEvent::Kind kind) {
     case HostEvent::Kind::service_status: return "service";
     case HostEvent::Kind::node_status: return "node";
     case HostEvent::Kind::error: return "error";
+    case HostEvent::Kind::flow_changed:
+    case HostEvent::Kind::flow_refused: return "flow";
     }
     return {};
 }
 
-void print_event(const HostEvent& event, bool as_json) {
-    const bool is_error = event.kind == HostEvent::Kind::error;
-    if (as_json) {
-        json::object line{{"event", name_of(event.kind)}, {is_error ? "service" : "id", event.id}};
-        line[is_error ? "text" : "status"] = event.text;
-        print_json(line);
-    } else if (!is_error) {
-        print_line(fmt::format("{} {}: {}", name_of(event.kind), event.id, event.text));
+void print_status(HostEvent::Kind kind, const std::string& id, const std::string& status, bool as_json) {
+    if (as_json)
+        print_json(json::object{{"event", name_of(kind)}, {"id", id}, {"status", status}});
+    else
+        print_line(fmt::format("{} {}: {}", name_of(kind), id, status));
+}
+
+void print_event(const HostEvent& event, const Run& run, bool as_json) {
+    using enum HostEvent::Kind;
+    switch (event.kind) {
+    case service_status:
+    case node_status: print_status(event.kind, event.id, event.text, as_json); break;
+    case error:
+        if (as_json)
+            print_json(
+                json::object{{"event", name_of(event.kind)}, {"service", event.id}, {"text", event.text}});
+        break;
+    case flow_changed: print_status(event.kind, event.id, "changed", as_json); break;
+    case flow_refused:
+        std::cerr << "fluxctl: " << run.file << ": " << event.text << '\n';
+        print_status(event.kind, event.id, "unchanged", as_json);
+        break;
     }
 }
 
@@ -111,21 +128,40 @@ void log_to_standard_error() {
     spdlog::set_default_logger(std::move(logger));
 }
 
-fluxlib::Task<int> host_flow(const Context& context, const Run& run) {
-    const auto parsed = flow::load(run.file);
+// What the file wants to be run. Throws what is wrong with its plugins; nothing, when the file itself is wrong and that
+// has been shown.
+std::optional<Wanted> wanted_by(const flow::Watch& file, const Run& run, bool as_json) {
+    auto parsed = file.parse();
     if (!parsed.problems.empty()) {
-        flow::print(context.json ? std::cout : std::cerr, run.file, parsed.problems, context.json);
-        co_return usage;
+        flow::complain(file.path(), parsed.problems, as_json);
+        return std::nullopt;
     }
+    auto types = load_types(parsed.flow, run);
+    return Wanted{std::move(parsed.flow), std::move(types)};
+}
+
+fluxlib::Task<int> host_flow(const Context& context, const Run& run) {
+    flow::Watch file{run.file};
     log_to_standard_error();
     HostOptions options;
     options.transport = transports(run.transport);
     if (run.length.count() > 0)
         options.run_for = run.length;
-    options.on_event = [as_json = context.json](const HostEvent& event) { print_event(event, as_json); };
+    options.on_event = [&](const HostEvent& event) { print_event(event, run, context.json); };
     std::unique_ptr<Host> host;
+    options.next = [&]() -> std::optional<Wanted> {
+        if (!file.look())
+            return std::nullopt;
+        auto wanted = wanted_by(file, run, context.json);
+        if (!wanted)
+            print_status(HostEvent::Kind::flow_refused, host->flow().name, "unchanged", context.json);
+        return wanted;
+    };
     try {
-        host = std::make_unique<Host>(parsed.flow, load_types(parsed.flow, run), options);
+        auto wanted = wanted_by(file, run, context.json);
+        if (!wanted)
+            co_return usage;
+        host = std::make_unique<Host>(std::move(*wanted), options);
     } catch (const fluxmq::Error& error) {
         std::cerr << "fluxctl: " << run.file << ": " << error.what() << '\n';
         co_return usage;
@@ -148,7 +184,8 @@ fluxlib::Task<int> host_flow(const Context& context, const Run& run) {
 void add_run(CLI::App& app, Context& context) {
     const auto run = std::make_shared<Run>();
     auto* command = app.add_subcommand("run", "run all services of a flow in this process, without a broker");
-    command->add_option("flow", run->file, "the flow file")->required();
+    command->add_option("flow", run->file, "the flow file (docs/flow.md); a change of it is taken over")
+        ->required();
     command->add_option(
         "-p,--plugin", run->plugins,
         "a shared library with node types; may be given several times. Those of the folders in "

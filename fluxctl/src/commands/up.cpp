@@ -5,8 +5,10 @@
 
 #include "command.hpp"
 #include "connection.hpp"
-#include "flow/file.hpp"
 #include "flow/manager.hpp"
+#include "flow/watch.hpp"
+#include "inbox.hpp"
+#include "services.hpp"
 #include "terminal.hpp"
 
 #include <boost/asio/signal_set.hpp>
@@ -28,9 +30,9 @@ namespace {
 using namespace std::chrono_literals;
 using flow::Manager;
 
-constexpr auto poll_interval = 200ms;
 constexpr auto silence_patience = 3s;
 constexpr auto stop_patience = 5s;
+constexpr auto ping_interval = 1s;
 
 // Milliseconds by the wall clock.
 std::int64_t wall_clock() {
@@ -53,20 +55,22 @@ std::string utc() {
 // as functions the clock, the file and the signals.
 class Up {
 public:
-    Up(const Context& context, std::string path, flow::Contents contents, flow::Flow flow)
-        : context_{context}, path_{std::move(path)}, taken_{std::move(contents)}, manager_{std::move(flow)} {}
+    Up(const Context& context, flow::Watch file, flow::Flow flow)
+        : context_{context}, file_{std::move(file)}, manager_{std::move(flow)} {}
 
     fluxlib::Task<int> run() {
         executor_ = co_await boost::asio::this_coro::executor;
-        transport_ = co_await connect(context_);
+        transport_ = co_await connect(context_, WhenLost::reconnect);
+        transport_->on_event([this](const fluxmq::ConnectionEvent& event) { on_event(event); });
         signals_.emplace(executor_, SIGINT, SIGTERM);
         await_signal();
         co_await listen();
+        co_await begin_pings();
         say("up", {});
         send(manager_.begin());
         restart_ticks();
         look_later();
-        silence_ = at(clock_->now() + silence_patience, &Up::name_the_silent);
+        name_the_silent_later();
         while (!manager_.stopped()) {
             co_await mailbox_->wait();
             if (const auto control = mailbox_->pop_control()) {
@@ -98,9 +102,15 @@ private:
     }
 
     void handle(const fluxmq::Message& message) {
+        if (message.topic() == answers_) {
+            on_answer(message);
+            return;
+        }
         const auto reaction = manager_.handle(message.topic(), message.text());
         if (reaction.event)
             show(*reaction.event);
+        if (reaction.event && reaction.event->node.empty())
+            ask_for_signs(); // of one that has just come, say, and may die soon
         send(reaction.send);
     }
 
@@ -116,10 +126,90 @@ private:
         }
     }
 
+    void name_the_silent_later() { silence_ = at(clock_->now() + silence_patience, &Up::name_the_silent); }
+
     fluxlib::Task<> name_the_silent() {
         if (const auto silent = manager_.silent(); !silent.empty() && !stopping_)
             say("waits for", silent);
         co_return;
+    }
+
+    // --- Broker ---------------------------------------------------------------------------------------
+
+    void on_event(const fluxmq::ConnectionEvent& event) {
+        // A topic that the broker forbids is told of once, and not with each tick or ping.
+        if (event.state != fluxmq::ConnectionState::error || told_.insert(event.detail).second)
+            warn(event);
+        switch (event.state) {
+        case fluxmq::ConnectionState::disconnected: mailbox_->post([this] { return lost(); }); break;
+        case fluxmq::ConnectionState::reconnected: mailbox_->post([this] { return back(); }); break;
+        case fluxmq::ConnectionState::closed:
+            mailbox_->post([why = event.detail] { return closed(why); });
+            break;
+        default: break;
+        }
+    }
+
+    fluxlib::Task<> lost() {
+        say("broker lost", {});
+        silence_.cancel();
+        if (stopping_)
+            co_await give_up();
+    }
+
+    fluxlib::Task<> back() {
+        say("broker back", {});
+        send(manager_.reconnected());
+        name_the_silent_later();
+        co_return;
+    }
+
+    // The broker does not want us any more.
+    static fluxlib::Task<> closed(std::string why) {
+        throw fluxmq::Error{fluxmq::errc::disconnected, std::move(why)};
+        co_return;
+    }
+
+    static fluxlib::Task<> give_up() {
+        return closed("the services go on: without the broker they cannot be told to stop");
+    }
+
+    // --- Signs of life --------------------------------------------------------------------------------
+
+    fluxlib::Task<> begin_pings() {
+        try {
+            pong_ = co_await transport_->subscribe(answers_, inlet_);
+        } catch (const fluxmq::Error& error) {
+            if (error.kind() != fluxmq::errc::permission_denied)
+                throw;
+            std::cerr << "fluxctl: services that die will not be noticed: " << error.what() << '\n';
+        }
+        co_await ping();
+    }
+
+    void ask_for_signs() {
+        if (pong_.active())
+            transport_->publish("$SRV.PING", "", {}, answers_);
+    }
+
+    fluxlib::Task<> ping() {
+        if (transport_->connected()) {
+            const auto gone = manager_.pinged();
+            if (!gone.services.empty())
+                say("gone", gone.services);
+            send(gone.send);
+            ask_for_signs();
+        }
+        pings_ = at(clock_->now() + ping_interval, &Up::ping);
+        co_return;
+    }
+
+    void on_answer(const fluxmq::Message& message) {
+        const auto id = flux_service(message.text());
+        const auto ask = manager_.answered(id);
+        if (!ask.empty())
+            say("back", std::vector<std::string>(1, id));
+        send(ask);
     }
 
     // --- Clock and file -------------------------------------------------------------------------------
@@ -142,33 +232,28 @@ private:
     }
 
     fluxlib::Task<> tick() {
-        transport_->publish(topic_.time(), "");
+        if (transport_->connected()) // a tick is for now
+            transport_->publish(topic_.time(), "");
         // By deadlines, so that the clock does not drift; what was missed is not made up for.
         next_tick_ = std::max(next_tick_ + manager_.flow().clock, clock_->now());
         tick_later();
         co_return;
     }
 
-    void look_later() { looks_ = at(clock_->now() + poll_interval, &Up::look); }
+    void look_later() { looks_ = at(clock_->now() + flow::Watch::interval, &Up::look); }
 
-    // An editor may be at work: what is in the file counts when it is the same twice in a row.
+    // A change waits for the broker, as those whom it is for do.
     fluxlib::Task<> look() {
-        if (!transport_->connected())
-            throw fluxmq::Error{fluxmq::errc::disconnected, "the connection to the broker is lost"};
-        auto seen = flow::read_file(path_);
-        if (seen == seen_ && seen != taken_) {
-            taken_ = seen;
+        if (transport_->connected() && file_.look())
             co_await reload();
-        }
-        seen_ = std::move(seen);
         if (!stopping_)
             look_later();
     }
 
     fluxlib::Task<> reload() {
-        auto parsed = flow::parse_contents(taken_);
+        auto parsed = file_.parse();
         if (!parsed.problems.empty()) {
-            flow::print(context_.json ? std::cout : std::cerr, path_, parsed.problems, context_.json);
+            flow::complain(file_.path(), parsed.problems, context_.json);
             say("unchanged", {});
             co_return;
         }
@@ -201,6 +286,8 @@ private:
         ticks_.cancel();
         looks_.cancel();
         silence_.cancel();
+        if (!transport_->connected())
+            co_await give_up();
         deadline_ = at(clock_->now() + stop_patience, &Up::stop_at_once);
         send(manager_.stop());
     }
@@ -248,9 +335,7 @@ private:
     }
 
     const Context& context_;
-    const std::string path_;
-    flow::Contents taken_; // what was parsed last
-    flow::Contents seen_ = taken_;
+    flow::Watch file_;
     Manager manager_;
     fluxmq::Topic topic_;
     std::shared_ptr<fluxmq::Clock> clock_ = fluxmq::Clock::real();
@@ -259,23 +344,27 @@ private:
     std::shared_ptr<fluxmq::Mailbox> mailbox_ = fluxmq::Mailbox::create();
     std::shared_ptr<fluxmq::Inlet> inlet_ = mailbox_->add_inlet({});
     std::map<std::string, fluxmq::Subscription> subscriptions_; // by topic
+    const std::string answers_ = unique_topic();                // where pings are answered
+    fluxmq::Subscription pong_;
+    std::set<std::string> told_; // errors of the broker
     std::optional<boost::asio::signal_set> signals_;
     fluxmq::Timer ticks_;
     fluxmq::Timer looks_;
     fluxmq::Timer silence_;
+    fluxmq::Timer pings_;
     fluxmq::Timer deadline_;
     fluxmq::Clock::time_point next_tick_;
     bool stopping_ = false;
 };
 
 fluxlib::Task<int> up(const Context& context, const std::string& path) {
-    auto contents = flow::read_file(path);
-    auto parsed = flow::parse_contents(contents);
+    flow::Watch file{path};
+    auto parsed = file.parse();
     if (!parsed.problems.empty()) {
-        flow::print(context.json ? std::cout : std::cerr, path, parsed.problems, context.json);
+        flow::complain(path, parsed.problems, context.json);
         co_return usage;
     }
-    Up manager{context, path, std::move(contents), std::move(parsed.flow)};
+    Up manager{context, std::move(file), std::move(parsed.flow)};
     co_return co_await manager.run();
 }
 

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <iostream>
 #include <memory>
 #include <system_error>
 
@@ -38,6 +39,10 @@ void print(std::ostream& out, const std::string& path, const std::vector<Problem
     for (const auto& problem : problems)
         out << (json ? boost::json::serialize(problem.json(path)) : problem.text(path)) << '\n';
     out.flush();
+}
+
+void complain(const std::string& path, const std::vector<Problem>& problems, bool json) {
+    print(json ? std::cout : std::cerr, path, problems, json);
 }
 
 } // namespace fluxctl::flow

@@ -21,4 +21,7 @@ Parsed load(const std::string& path);
 /// A line for each, of JSON when that is asked for.
 void print(std::ostream& out, const std::string& path, const std::vector<Problem>& problems, bool json);
 
+/// The same for a command that cannot go on with the file: on standard error for people, on standard output for scripts.
+void complain(const std::string& path, const std::vector<Problem>& problems, bool json);
+
 } // namespace fluxctl::flow

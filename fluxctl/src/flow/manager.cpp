@@ -7,6 +7,8 @@
 
 namespace fluxctl::flow {
 
+static constexpr auto all_nodes = "*";
+
 Manager::Manager(Flow flow) : flow_{std::move(flow)} { find_sources(); }
 
 void Manager::find_sources() {
@@ -34,9 +36,13 @@ const Service* Manager::find(std::string_view id) const {
     return found == flow_.services.end() ? nullptr : &*found;
 }
 
-Manager::Outgoing Manager::configure(const std::string& id) {
-    lives_[id].starts_when_ready = true;
+Manager::Outgoing Manager::config_of(const std::string& id) const {
     return {topic_.configuration(id), boost::json::serialize(fluxlib::to_json(find(id)->nodes))};
+}
+
+Manager::Outgoing Manager::configure(const std::string& id) {
+    lives_[id].to_start = {all_nodes};
+    return config_of(id);
 }
 
 std::vector<Manager::Outgoing> Manager::begin() {
@@ -55,7 +61,10 @@ Manager::Reaction Manager::handle(std::string_view topic, std::string_view text)
     switch (kind) {
     case Kind::status:
         return {Event{.service = service, .status = std::string{text}}, on_status(service, text)};
-    case Kind::node_status: return {Event{.service = service, .node = node, .status = std::string{text}}, {}};
+    case Kind::node_status:
+        if (text == node_status_.started() || text == node_status_.error())
+            lives_[service].to_start.erase(node); // the service has started it by itself
+        return {Event{.service = service, .node = node, .status = std::string{text}}, {}};
     case Kind::error: return {Event{.service = service, .error = std::string{text}}, {}};
     case Kind::config_request: break;
     }
@@ -72,16 +81,35 @@ std::vector<Manager::Outgoing> Manager::on_status(const std::string& id, std::st
     // READY says nothing about its nodes: a running service announces it after a new config, too.
     else if (status != status_.ready())
         life.runs = false;
+    life.gone = false;
+    const bool comes = status == status_.starting() || status == status_.connected();
+    const bool goes = status == status_.stopping() || status == status_.stopped();
+    if (comes || goes)
+        life.answers = false; // pings are answered in between
     if (stopping_)
         return awaited_ == id && !life.runs && status != status_.ready() ? stop_next()
                                                                          : std::vector<Outgoing>{};
     if (status == status_.connected())
         return {configure(id)};
-    // Only once for a config: some services announce READY when they have been started.
-    if (status != status_.ready() || !std::exchange(life.starts_when_ready, false))
+    return status == status_.ready() ? start(id) : std::vector<Outgoing>{};
+}
+
+// Only once for a config: some services announce READY when they have been started.
+std::vector<Manager::Outgoing> Manager::start(const std::string& id) {
+    auto& life = lives_[id];
+    const auto to_start = std::exchange(life.to_start, {});
+    if (to_start.empty())
         return {};
-    life.runs = !find(id)->nodes.empty();
-    return {{topic_.start(id), "*"}};
+    const auto& nodes = find(id)->nodes;
+    life.runs = !nodes.empty();
+    if (to_start.contains(all_nodes))
+        return {{topic_.start(id), all_nodes}};
+    // One by one: not every SDK understands a list.
+    std::vector<Outgoing> send;
+    for (const auto& node : nodes)
+        if (to_start.contains(node.id))
+            send.push_back({topic_.start(id), node.id});
+    return send;
 }
 
 std::vector<std::string> Manager::silent() const {
@@ -110,9 +138,61 @@ Manager::Change Manager::change(Flow flow) {
         if (old != before.services.end() && old->nodes == service.nodes)
             continue;
         change.services.push_back(service.id);
-        change.send.push_back(configure(service.id));
+        if (old == before.services.end()) {
+            change.send.push_back(configure(service.id));
+            continue;
+        }
+        // A node that has ended by itself, say, is not to begin again because of another one.
+        auto& to_start = lives_[service.id].to_start;
+        for (const auto& node : fluxlib::diff_config(old->nodes, service.nodes).create)
+            to_start.insert(node.id);
+        change.send.push_back(config_of(service.id));
     }
     return change;
+}
+
+// While the connection was lost, a service may have come up, and one that was configured may have been started again:
+// its status tells. Whether it is there at all is not known any more.
+std::vector<Manager::Outgoing> Manager::reconnected() {
+    std::vector<Outgoing> send;
+    for (const auto& service : flow_.services) {
+        auto& life = lives_[service.id];
+        life.heard_of = life.answers = life.gone = false;
+        send.push_back(life.to_start.empty() ? Outgoing{topic_.status_request(service.id), ""}
+                                             : config_of(service.id));
+    }
+    return send;
+}
+
+Manager::Change Manager::pinged() {
+    Change gone;
+    for (const auto& service : flow_.services) {
+        auto& life = lives_[service.id];
+        if (!life.answers)
+            continue;
+        ++life.unanswered;
+        if (life.unanswered <= patience)
+            continue;
+        life.answers = false;
+        life.gone = true;
+        life.runs = false;
+        gone.services.push_back(service.id);
+    }
+    if (awaited_ && !lives_[*awaited_].runs)
+        gone.send = stop_next();
+    return gone;
+}
+
+std::vector<Manager::Outgoing> Manager::answered(const std::string& id) {
+    const auto found = lives_.find(id);
+    if (found == lives_.end())
+        return {}; // not of this flow
+    auto& life = found->second;
+    life.heard_of = life.answers = true;
+    life.unanswered = 0;
+    if (!std::exchange(life.gone, false))
+        return {};
+    return {{topic_.status_request(id), ""}};
 }
 
 std::vector<Manager::Outgoing> Manager::stop() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <fluxlib/lifecycle.hpp>
 #include <fluxmq/status.hpp>
 #include <fluxmq/topic.hpp>
 
@@ -8,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +19,7 @@ namespace fluxctl::flow {
 /// The manager's side of the protocol (docs/protocol.md) for one flow: what to say when. No I/O.
 ///
 /// A service gets its config at the beginning, whenever it asks and whenever it has come up; when that is applied, all
-/// its nodes are started.
+/// its nodes are started. Another config for a service that has one already starts only the nodes that are new.
 class Manager {
 public:
     /// A message to publish.
@@ -42,7 +44,7 @@ public:
     };
 
     struct Change {
-        std::vector<std::string> services; ///< whose config is another one now, the new and the gone included
+        std::vector<std::string> services; ///< whom it is about, those that are no longer there included
         std::vector<Outgoing> send;
     };
 
@@ -64,6 +66,19 @@ public:
     /// Another flow takes the place of this one: only services that differ hear of it. Those that are gone lose their
     /// nodes.
     Change change(Flow flow);
+
+    /// The connection was lost, and is back: configs that may not have arrived, and questions to all others how they are.
+    std::vector<Outgoing> reconnected();
+
+    /// How many pings in a row a service may leave unanswered.
+    static constexpr int patience = 3;
+
+    /// Another ping goes to all services: those that are gone now, since they have left the last ones unanswered. A
+    /// service that has never answered one is never gone.
+    Change pinged();
+
+    /// A service has answered a ping. When it was gone, it is back, and is asked how it is; otherwise nothing.
+    std::vector<Outgoing> answered(const std::string& id);
 
     /// The end: services stop one after the other, the last of the flow first. The next one hears of it when the one
     /// before says that it has stopped.
@@ -87,18 +102,24 @@ private:
     // What is known of a service.
     struct Life {
         bool heard_of = false;
-        bool starts_when_ready = false;
+        std::set<std::string> to_start; // nodes, or `*`, when READY says that the config sent last is applied
         bool runs = false;
+        bool answers = false; // pings
+        int unanswered = 0;
+        bool gone = false;
     };
 
     void find_sources();
+    Outgoing config_of(const std::string& id) const;
     Outgoing configure(const std::string& id);
+    std::vector<Outgoing> start(const std::string& id);
     std::vector<Outgoing> on_status(const std::string& id, std::string_view status);
     std::vector<Outgoing> stop_next();
     const Service* find(std::string_view id) const;
 
     fluxmq::Topic topic_;
     fluxmq::Status status_;
+    fluxlib::NodeStatus node_status_;
     Flow flow_;
     std::map<std::string, Source, std::less<>> sources_; // by topic
     std::map<std::string, Life, std::less<>> lives_;     // by service

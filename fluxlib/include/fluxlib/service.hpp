@@ -35,8 +35,8 @@ struct ServiceOptions {
     bool has_global_tick = false;
     /// Interval of Service::on_tick by the service's own clock; 0: none.
     std::chrono::milliseconds tick_interval{0};
-    /// Whether run() starts the nodes that were appended. Nodes of a manager's config wait until it says start;
-    /// once it has said so for all, new ones start at once.
+    /// Whether run() starts the nodes that were appended. Nodes of a config wait until they are told to start; once all
+    /// were told so, by a manager or start_node_all(), new ones start at once, until all are told to stop.
     bool auto_start = true;
     /// Whether wait() ends on SIGINT and SIGTERM.
     bool handle_signals = true;
