@@ -209,7 +209,7 @@ TEST_P(RedirectConformance, only_a_live_subscription_without_a_limit_can_be_redi
         EXPECT_FALSE(limited.redirect(other));
         auto subscription = co_await transport.subscribe(name, one);
         auto moved = std::move(subscription);
-        EXPECT_FALSE(subscription.redirect(other));
+        EXPECT_FALSE(subscription.redirect(other)); // NOLINT(bugprone-use-after-move): it is empty
         EXPECT_TRUE(moved.redirect(other));
         transport.publish(name, "x");
         co_await other->holds(1);
