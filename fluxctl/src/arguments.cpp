@@ -1,13 +1,36 @@
 // SPDX-License-Identifier: MIT
 #include "arguments.hpp"
 
+#include <fluxmq/run_on.hpp>
+
 #include "format.hpp"
+
+#include <boost/asio/thread_pool.hpp>
 
 #include <charconv>
 #include <iostream>
 #include <iterator>
 
 namespace fluxctl {
+
+namespace {
+
+fluxlib::Task<std::string> read_standard_input() {
+    std::string text{std::istreambuf_iterator<char>{std::cin}, {}};
+    co_return text;
+}
+
+std::uint64_t number_of(const std::string& name, const std::string& text, std::uint64_t least) {
+    std::uint64_t number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [at, failed] = std::from_chars(text.data(), end, number);
+    if (failed != std::errc{} || at != end || number < least)
+        throw CLI::ValidationError(name, "must be a whole number of at least " + std::to_string(least) +
+                                             ", and is '" + text + "'");
+    return number;
+}
+
+} // namespace
 
 fluxmq::Headers headers_of(const std::vector<std::string>& lines) {
     fluxmq::Headers headers;
@@ -31,10 +54,19 @@ CLI::Option* add_headers(CLI::App& command, std::vector<std::string>& lines) {
         ->allow_extra_args(false);
 }
 
-std::string payload_of(const std::string& argument) {
-    if (!argument.empty() && argument != "-")
-        return argument;
-    return {std::istreambuf_iterator<char>{std::cin}, {}};
+CLI::Option* add_payload(CLI::App& command, std::string& payload) {
+    payload = standard_input;
+    return command.add_option("payload", payload, "what; - or nothing reads standard input");
+}
+
+fluxlib::Task<std::string> payload_of(std::string argument) {
+    if (argument != standard_input)
+        co_return argument;
+    boost::asio::thread_pool thread{1};
+    const boost::asio::any_io_executor executor = thread.get_executor();
+    auto reading = read_standard_input();
+    auto text = co_await fluxmq::run_on(executor, std::move(reading));
+    co_return text;
 }
 
 std::chrono::milliseconds duration_of(std::string_view text) {
@@ -51,11 +83,21 @@ std::chrono::milliseconds duration_of(std::string_view text) {
 
 CLI::Option* add_duration(CLI::App& command, const std::string& name, std::chrono::milliseconds& duration,
                           const std::string& description) {
-    return command
-        .add_option_function<std::string>(
-            name, [&duration](const std::string& text) { duration = duration_of(text); }, description)
-        ->type_name("DURATION")
-        ->default_str(format_duration(duration));
+    auto* const option = command.add_option_function<std::string>(
+        name, [&duration](const std::string& text) { duration = duration_of(text); }, description);
+    if (duration.count() > 0)
+        option->default_str(format_duration(duration));
+    return option->type_name("DURATION");
+}
+
+CLI::Option* add_number(CLI::App& command, const std::string& name, std::uint64_t& number,
+                        std::uint64_t least, const std::string& description) {
+    auto* const option = command.add_option_function<std::string>(
+        name, [name, &number, least](const std::string& text) { number = number_of(name, text, least); },
+        description);
+    if (number >= least)
+        option->default_str(std::to_string(number));
+    return option->type_name("NUMBER");
 }
 
 } // namespace fluxctl

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fluxlib/task.hpp>
+#include <fluxmq/error.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -16,9 +17,12 @@ enum Exit : int {
     ok = 0,
     failed = 1,      ///< the command was carried out, and did not succeed
     usage = 2,       ///< the command line or a file it names is wrong
-    unreachable = 3, ///< there is no broker
+    unreachable = 3, ///< no connection to a broker
     no_answer = 4    ///< the broker is there, and nobody answered
 };
+
+/// For an Error that ends a command.
+Exit exit_code(const fluxmq::Error& error) noexcept;
 
 /// What the command line says, for all commands.
 struct Context {

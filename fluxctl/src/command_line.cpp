@@ -3,6 +3,25 @@
 
 namespace fluxctl {
 
+Exit exit_code(const fluxmq::Error& error) noexcept {
+    switch (error.kind()) {
+    case fluxmq::errc::invalid_topic:
+    case fluxmq::errc::invalid_header:
+    case fluxmq::errc::invalid_url: return usage;
+    case fluxmq::errc::connect_failed:
+    case fluxmq::errc::connect_timeout:
+    case fluxmq::errc::protocol_error: // it and the next two come only while connecting
+    case fluxmq::errc::tls_failed:
+    case fluxmq::errc::authorization_failed:
+    case fluxmq::errc::not_connected:
+    case fluxmq::errc::disconnected:
+    case fluxmq::errc::closed: return unreachable;
+    case fluxmq::errc::timeout:
+    case fluxmq::errc::no_responders: return no_answer;
+    default: return failed;
+    }
+}
+
 void set_up(CLI::App& app, Context& context) {
     app.add_option("-s,--server", context.server, "the NATS server")
         ->type_name("URL")

@@ -95,6 +95,8 @@ std::string hex_dump(std::string_view bytes) {
     return bytes.size() > shown ? text + "\n..." : text;
 }
 
+bool is_control(boost::locale::utf::code_point c) noexcept { return c < 0x20 || (c >= 0x7f && c < 0xa0); }
+
 std::size_t shown_width(std::string_view text) noexcept {
     return static_cast<std::size_t>(std::count_if(
         text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
@@ -121,11 +123,28 @@ bool is_text(std::string_view bytes) noexcept {
     const char* at = bytes.data();
     for (const char* const end = at + bytes.size(); at != end;) {
         const auto c = utf::utf_traits<char>::decode(at, end);
-        const bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0);
-        if (!utf::is_valid_codepoint(c) || control)
+        const bool layout = c == '\t' || c == '\n' || c == '\r';
+        if (!utf::is_valid_codepoint(c) || (is_control(c) && !layout))
             return false;
     }
     return true;
+}
+
+std::string one_line(std::string_view text) {
+    namespace utf = boost::locale::utf;
+    std::string line;
+    const char* at = text.data();
+    for (const char* const end = at + text.size(); at != end;) {
+        const char* const begin = at;
+        const auto c = utf::utf_traits<char>::decode(at, end);
+        if (!utf::is_valid_codepoint(c))
+            at = begin + 1; // what comes behind the wrong byte may be right
+        if (!utf::is_valid_codepoint(c) || is_control(c))
+            line += ' ';
+        else
+            line.append(begin, at);
+    }
+    return line;
 }
 
 std::string format_payload(std::string_view payload, bool pretty) {
@@ -158,6 +177,12 @@ json::object to_json(const fluxmq::Message& message) {
     else
         object["hex"] = hex(message.text());
     return object;
+}
+
+void Table::add(std::vector<std::string> row) {
+    for (auto& cell : row)
+        cell = one_line(cell);
+    rows_.push_back(std::move(row));
 }
 
 std::vector<std::string> Table::lines() const {

@@ -29,17 +29,21 @@ std::string pretty_json(const boost::json::value& value);
 /// Whether it is UTF-8 without control characters but tabs and line ends: safe to show on a terminal.
 bool is_text(std::string_view bytes) noexcept;
 
+/// What somebody on the network says, to stand within a line: without what would end the line or steer the terminal.
+/// Control characters become spaces, and so does what is no UTF-8.
+std::string one_line(std::string_view text);
+
 /// Text as it is, JSON over several lines when `pretty`; other bytes as their size and a hex dump of their beginning.
 std::string format_payload(std::string_view payload, bool pretty);
 
 /// `topic`, `size`, `headers` (a list of values for each name), and the payload as `json`, `text` or `hex`.
 boost::json::object to_json(const fluxmq::Message& message);
 
-/// Columns as wide as their content; the names of the columns come first.
+/// Columns as wide as their content, which is shown by one_line(); the names of the columns come first.
 class Table {
 public:
     explicit Table(std::vector<std::string> columns) { add(std::move(columns)); }
-    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    void add(std::vector<std::string> row);
     /// One line for each row, without a line end.
     std::vector<std::string> lines() const;
 

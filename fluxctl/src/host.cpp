@@ -205,7 +205,8 @@ Task<> Host::run_until_end() {
         co_await wakeup_.wait();
         if (ends_)
             break;
-        co_await look();
+        if (transport_->connected()) // a change waits for the broker, as those whom it is for do
+            co_await look();
         look_later();
     }
 }

@@ -19,9 +19,7 @@ NodeTypes::NodeTypes() {
 }
 
 void NodeTypes::load(const fs::path& file) {
-    const auto plugin = fluxlib::Plugin::load(file);
-    plugin.keep(); // nodes of it may live until the end
-    const auto origin = fs::canonical(file);
+    const auto& [plugin, origin] = open(file);
     for (const auto& type : plugin.types()) {
         auto& entry = types_[std::string{type.name}];
         if (!entry.origin.empty() && entry.origin != origin)
@@ -30,6 +28,20 @@ void NodeTypes::load(const fs::path& file) {
                                                   std::string{type.name} + "'; load one of them"};
         entry = {type, origin};
     }
+}
+
+const NodeTypes::Opened& NodeTypes::open(const fs::path& file) {
+    const auto path = fs::absolute(file);
+    if (const auto known = opened_->find(path); known != opened_->end())
+        return known->second;
+    std::error_code failed;
+    auto origin = fs::canonical(path, failed);
+    if (failed)
+        throw Error{errc::invalid_config, "there is no plugin '" + file.string() + "': " + failed.message() +
+                                              "; build it, or correct its path"};
+    auto plugin = fluxlib::Plugin::load(path);
+    plugin.keep(); // nodes of it may live until the end
+    return opened_->emplace(path, Opened{std::move(plugin), std::move(origin)}).first->second;
 }
 
 void NodeTypes::load_folder(const fs::path& folder) {

@@ -6,10 +6,13 @@
 #include "system.hpp"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <sstream>
 #include <stdexcept>
@@ -83,6 +86,26 @@ TEST(Fluxctl, what_is_wrong_with_arguments_is_a_usage_error_that_names_them) {
     }
 }
 
+TEST(Fluxctl, what_is_not_expected_is_named_in_its_order_with_a_suggestion) {
+    const auto wrong = fluxctl("pub a b --conut 1");
+    EXPECT_EQ(wrong.code, 2);
+    EXPECT_THAT(wrong.output, AllOf(HasSubstr("not expected: --conut 1; did you mean '--count'?\n"),
+                                    HasSubstr("fluxctl pub --help")));
+    EXPECT_THAT(fluxctl("pub a b c d").output, HasSubstr("not expected: c d\n"));
+}
+
+TEST(Fluxctl, numbers_say_what_they_can_be) {
+    for (const auto* arguments :
+         {"pub a b -n 0", "sub a -n 0", "sub a -n x", "hz a -n 1.5", "bench --messages 0"}) {
+        const auto wrong = fluxctl(arguments);
+        EXPECT_EQ(wrong.code, 2) << arguments;
+        EXPECT_THAT(wrong.output, HasSubstr("must be a whole number of at least 1, and is '")) << arguments;
+    }
+    EXPECT_THAT(fluxctl("bench --size -1").output, HasSubstr("at least 0"));
+    EXPECT_THAT(fluxctl("bench --help").output, HasSubstr("100000"));
+    EXPECT_THAT(fluxctl("run --help").output, AllOf(HasSubstr("--for DURATION "), Not(HasSubstr("0ns"))));
+}
+
 TEST(Fluxctl, without_a_broker_every_command_says_so) {
     for (const auto* command : {"pub a b", "sub a", "request a b", "hz a", "ls", "info x", "top", "status",
                                 "start x", "stop x", "restart x", "set x a=1", "bench"}) {
@@ -90,6 +113,25 @@ TEST(Fluxctl, without_a_broker_every_command_says_so) {
         EXPECT_EQ(lost.code, 3) << command << ": " << lost.output;
         EXPECT_THAT(lost.output, HasSubstr("127.0.0.1:1")) << command;
     }
+}
+
+TEST(Fluxctl, without_a_broker_nobody_has_to_type_a_payload) {
+    const auto input =
+        (std::filesystem::temp_directory_path() / ("fluxctl_input_" + std::to_string(getpid()))).string();
+    for (const auto* command : {"pub a", "request a"}) {
+        // Open for writing as well, it has no end.
+        const auto lost = shell("mkfifo " + input + "; timeout 20 " + FLUXCTL + " -s nats://127.0.0.1:1 " +
+                                command + " 0<>" + input + "; code=$?; rm " + input + "; exit $code");
+        EXPECT_EQ(lost.code, 3) << command << ": " << lost.output;
+    }
+}
+
+TEST_F(Commands, a_server_that_lets_nobody_in_is_as_good_as_none) {
+    const auto plain = fluxctl("--server tls://" + server_.address() + " ls");
+    EXPECT_EQ(plain.code, 3) << plain.output;
+    EXPECT_THAT(plain.output, HasSubstr("does not offer TLS"));
+    const fluxmq::testing::NatsServer closed{{.arguments = {"--user", "me", "--pass", "secret"}}};
+    EXPECT_EQ(fluxctl("--server " + closed.url() + " ls").code, 3);
 }
 
 TEST_F(Commands, a_topic_that_cannot_be_one_is_a_usage_error) {
@@ -164,6 +206,15 @@ TEST_F(Commands, pub_sends_what_standard_input_has) {
     EXPECT_EQ(heard.get_future().get(), "hello");
 }
 
+TEST_F(Commands, pub_sends_an_empty_payload_that_stands_there) {
+    std::promise<std::string> heard;
+    const Peer peer{
+        url(), {{"a", [&](auto&, const auto& message) { heard.set_value(std::string{message.text()}); }}}};
+    const auto sent = shell("printf hello | " + std::string{FLUXCTL} + " -s " + url() + " pub a ''");
+    EXPECT_EQ(sent.code, 0) << sent.output;
+    EXPECT_EQ(heard.get_future().get(), "");
+}
+
 // A stock service, of anyone, after ADR-32.
 const std::map<std::string, Peer::Answer>& stock() {
     static const std::string ping = R"({"type":"io.nats.micro.v1.ping_response","name":"stock","id":"S1",
@@ -214,6 +265,39 @@ TEST_F(Commands, info_shows_endpoints_and_metadata) {
     EXPECT_THAT(unknown.output, HasSubstr("'ghost'"));
 }
 
+TEST_F(Commands, info_takes_the_id_that_topics_have) {
+    const Peer peer{url(),
+                    {{"$SRV.INFO.plant_1",
+                      Peer::says(R"({"name":"plant_1","id":"P","metadata":{"service":"plant.1"}})")}}};
+    EXPECT_THAT(run("info plant.1").output, HasSubstr("service: plant.1"));
+}
+
+TEST_F(Commands, nobody_on_the_network_steers_the_terminal) {
+    const auto evil = [](const std::string& more) {
+        return Peer::says(R"({"name":"evil","id":"\u001b[2J","metadata":{"a":"b\r"})" + more + "}");
+    };
+    const auto info =
+        evil(R"(,"description":"\u009b2J","endpoints":[{"name":"e\u001b","subject":"\u0007"}])");
+    const Peer peer{url(),
+                    {{"$SRV.PING", evil("")},
+                     {"$SRV.INFO", info},
+                     {"$SRV.INFO.evil", info},
+                     {"$SRV.STATS", evil(R"(,"nodes":[{"node":"\u001b[2J","status":"\r"}])")},
+                     {"service.evil.request_status", Peer::says("\x1b[2J")},
+                     {"service.evil.start", [](auto& transport, const auto& message) {
+                          transport.publish("service.evil.error", "\x1b[2J");
+                          transport.publish("node.n.status", "\x1b[2J");
+                          transport.respond(message, "+ACK");
+                      }}}};
+    for (const auto* command : {"ls", "info evil", "top --once", "status evil", "start evil"}) {
+        const auto shown = run(command).output;
+        EXPECT_THAT(shown, HasSubstr("evil")) << command;
+        for (const auto* control : {"\x1b", "\r", "\a", "\xc2\x9b"})
+            EXPECT_THAT(shown, Not(HasSubstr(control))) << command;
+    }
+    EXPECT_EQ(values(run("ls --json").output).at(0).at("id"), "\x1b[2J");
+}
+
 TEST_F(Commands, top_shows_requests_and_what_flux_services_add) {
     EXPECT_EQ(run("top --once").code, 4);
     const Peer peer{url(), stock()};
@@ -228,7 +312,10 @@ TEST_F(Commands, top_shows_requests_and_what_flux_services_add) {
         values(shell(std::string{FLUXCTL} + " -s " + url() + " top --json | head -n 4").output);
     ASSERT_EQ(lines.size(), 4u);
     EXPECT_EQ(lines[0].at("published").as_double(), 12);
+    EXPECT_EQ(lines[0].at("dropped").as_double(), 8);
+    EXPECT_EQ(lines[0].at("dropped_by_reason"), json::parse(R"({"oldest": 5, "closed": 3})"));
     EXPECT_FALSE(lines[1].contains("published"));
+    EXPECT_FALSE(lines[1].contains("dropped_by_reason"));
     EXPECT_FALSE(lines[1].contains("rate")); // there is nothing to compare with
     EXPECT_GT(lines[3].at("rate").as_double(), 0);
 }
@@ -246,6 +333,16 @@ protected:
 
 private:
     std::promise<std::string>& settings_;
+};
+
+class Choosy : public fluxlib::Node {
+public:
+    using Node::Node;
+
+protected:
+    void check_settings(const json::object&) const override {
+        throw std::invalid_argument{"the width is too large"};
+    }
 };
 
 class Broken : public fluxlib::Node {
@@ -366,6 +463,24 @@ TEST_F(Commands, set_changes_the_settings_of_a_node) {
     EXPECT_THAT(nobody.output, HasSubstr("ghost"));
 }
 
+TEST_F(Commands, set_tells_what_a_node_refuses) {
+    const Vision vision{url(), [](fluxlib::Service& service) { service.append_node<Choosy>("choosy"); }};
+    const auto refused = run("set choosy width=9 --wait 30s");
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_THAT(refused.output, AllOf(HasSubstr("node 'choosy'"), HasSubstr("the width is too large")));
+    const auto line = values(run("set choosy width=9 --wait 30s --json").output).at(0);
+    EXPECT_THAT(std::string{line.at("error").as_string()}, HasSubstr("the width is too large"));
+}
+
+TEST_F(Commands, set_does_not_mind_errors_of_other_nodes) {
+    const Peer peer{url(), {{"node.left.set_settings", [](auto& transport, const auto&) {
+                                 transport.publish("service.vision.error",
+                                                   "node 'left2', on_input: no light");
+                             }}}};
+    const auto set = run("set left width=9");
+    EXPECT_EQ(set.code, 0) << set.output;
+}
+
 TEST_F(Commands, bench_measures_and_loses_nothing) {
     EXPECT_THAT(run("bench --messages 2000 --size 16").output,
                 AllOf(HasSubstr("published"), HasSubstr("delivered"), HasSubstr("p99")));
@@ -386,11 +501,11 @@ TEST_F(Commands, doctor_finds_a_healthy_broker) {
 
 TEST_F(Commands, doctor_knows_common_mistakes) {
     const auto nobody = fluxctl("--server nats://127.0.0.1:1 doctor");
-    EXPECT_EQ(nobody.code, 1);
+    EXPECT_EQ(nobody.code, 3);
     EXPECT_THAT(nobody.output, AllOf(HasSubstr("FAIL  broker"), HasSubstr("start a server there")));
 
     const auto no_url = shell("NATS_URL=http://x " + std::string{FLUXCTL} + " doctor");
-    EXPECT_EQ(no_url.code, 1);
+    EXPECT_EQ(no_url.code, 2);
     EXPECT_THAT(no_url.output, AllOf(HasSubstr("FAIL  broker"), HasSubstr("say nats://HOST:PORT")));
 
     const auto bare = shell("SERVICE_ID=me NATS_URL=" + server_.address() + " " + FLUXCTL + " doctor");
@@ -403,14 +518,14 @@ TEST(Doctor, recognizes_an_http_server) {
     const auto port = std::to_string(fluxmq::testing::NatsServer::free_port());
     const fluxmq::testing::NatsServer server{{.arguments = {"-m", port}}}; // its monitoring speaks HTTP
     const auto http = fluxctl("--server nats://127.0.0.1:" + port + " doctor");
-    EXPECT_EQ(http.code, 1);
+    EXPECT_EQ(http.code, 3);
     EXPECT_THAT(http.output, HasSubstr("an HTTP server listens there"));
 }
 
 TEST(Doctor, recognizes_missing_credentials) {
     const fluxmq::testing::NatsServer server{{.arguments = {"--user", "me", "--pass", "secret"}}};
     const auto refused = fluxctl("--server " + server.url() + " doctor");
-    EXPECT_EQ(refused.code, 1);
+    EXPECT_EQ(refused.code, 3);
     EXPECT_THAT(refused.output, HasSubstr("put credentials into the URL"));
 }
 

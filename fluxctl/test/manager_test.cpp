@@ -137,6 +137,35 @@ TEST_F(FlowManager, a_change_starts_only_what_is_new) {
     EXPECT_THAT(status("two", "READY"), IsEmpty());
 }
 
+TEST_F(FlowManager, a_change_that_a_service_refuses_is_taken_back) {
+    run();
+    const std::string refusal = "service 'two', on_config: unknown node type: node 'b' has type 'u'";
+    const auto changed = flow_of("services:\n"
+                                 "  one: {nodes: {a: {type: t, settings: {x: 1}}}}\n"
+                                 "  two: {nodes: {b: {type: u}}}\n"
+                                 "  three: {nodes: {c: {type: t}}}\n");
+    manager.change(changed);
+    status("one", "READY");
+    EXPECT_FALSE(manager.handle("service.two.error", "node 'b', on_input: something else").took_back);
+    const auto reaction = manager.handle("service.two.error", refusal);
+    EXPECT_TRUE(reaction.took_back);
+    EXPECT_EQ(reaction.event->error, refusal);
+    EXPECT_THAT(reaction.send,
+                ElementsAre(stop("three"), Outgoing{"service.three.set_config", "[]"}, config("one", "a")));
+    EXPECT_EQ(manager.flow().services.size(), 2u);
+    EXPECT_THAT(status("one", "READY"), IsEmpty());
+    EXPECT_FALSE(manager.handle("service.two.error", refusal).took_back); // once
+    // From there on it is compared with what the services have.
+    EXPECT_THAT(manager
+                    .change(flow_of("services:\n"
+                                    "  one: {nodes: {a: {type: t}}}\n"
+                                    "  two: {nodes: {b: {type: t}, d: {type: t}}}\n"))
+                    .services,
+                ElementsAre("two"));
+    EXPECT_THAT(status("two", "READY"), ElementsAre(start("two", "d")));
+    EXPECT_FALSE(manager.handle("service.two.error", refusal).took_back); // all have taken it over
+}
+
 TEST_F(FlowManager, a_change_before_the_first_config_is_applied_starts_all) {
     manager.begin();
     manager.change(flow_of(one_more_node));

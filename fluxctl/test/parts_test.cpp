@@ -5,6 +5,7 @@
 #include "gaps.hpp"
 #include "nearest.hpp"
 #include "server_address.hpp"
+#include "services.hpp"
 #include "settings.hpp"
 
 #include <boost/json/parse.hpp>
@@ -44,6 +45,11 @@ TEST(Arguments, a_header_leaves_the_word_after_it_alone) {
     app.parse("-H a:1 text --header b:2");
     EXPECT_EQ(payload, "text");
     EXPECT_EQ(headers, (std::vector<std::string>{"a:1", "b:2"}));
+}
+
+TEST(Services, have_a_name_of_the_characters_that_the_protocol_knows) {
+    EXPECT_EQ(service_name_of("Vision-2_b"), "Vision-2_b");
+    EXPECT_EQ(service_name_of("plant.1/größe €"), "plant_1_gr__e__");
 }
 
 TEST(Settings, pairs_make_an_object) {
@@ -108,6 +114,15 @@ TEST(Format, text_is_safe_to_show) {
         EXPECT_FALSE(is_text(bytes)) << bytes;
 }
 
+TEST(Format, one_line_is_safe_within_a_line) {
+    EXPECT_EQ(one_line(""), "");
+    EXPECT_EQ(one_line("Grüße €"), "Grüße €");
+    EXPECT_EQ(one_line("a\nb\tc\x1b[2J\x7f"s), "a b c [2J ");
+    EXPECT_EQ(one_line("\0"s), " ");
+    EXPECT_EQ(one_line("\xc2\x9b!"s), " !");
+    EXPECT_EQ(one_line("\xff\xe2\x82!"s), "   !"); // no UTF-8
+}
+
 TEST(Format, a_payload_is_shown_as_what_it_is) {
     EXPECT_EQ(format_payload("text", true), "text");
     EXPECT_EQ(format_payload(R"({"a":1})", false), R"({"a":1})");
@@ -132,7 +147,8 @@ TEST(Format, a_message_is_json_by_what_its_payload_is) {
 TEST(Format, a_table_is_as_wide_as_its_content) {
     Table table{{"A", "LONG", "C"}};
     table.add({"größer", "x", ""});
-    EXPECT_EQ(table.lines(), (std::vector<std::string>{"A       LONG  C", "größer  x"}));
+    table.add({"a\nb", "\x1b[m", "c"});
+    EXPECT_EQ(table.lines(), (std::vector<std::string>{"A       LONG  C", "größer  x", "a b      [m   c"}));
 }
 
 } // namespace

@@ -196,12 +196,15 @@ protected:
     }
 
     // Runs `body` with a `fluxctl run` of the file, and ends that.
-    void with_run(std::function<fluxlib::Task<>(test::Process&)> body) {
+    void with_run(std::function<fluxlib::Task<>(test::Process&)> body, bool json = false) {
         boost::asio::io_context loop{1};
         test::run_to_end(loop, [&]() -> fluxlib::Task<> {
             std::vector<std::string> words{FLUXCTL, "run", path("flow.yaml")};
+            if (json)
+                words.emplace_back("--json");
             test::Process program{loop, std::move(words)};
-            co_await program.line_with("node timer: started");
+            const std::string started = json ? R"("id":"timer","status":"started")" : "node timer: started";
+            co_await program.line_with(started);
             co_await body(program);
             program.kill(SIGINT);
             const auto code = co_await program.end();
@@ -247,6 +250,9 @@ TEST_F(RunReload, a_mistake_changes_nothing_and_is_told) {
         write_flow(logger("log", "level: loud"), edge);
         co_await program.line_with("node 'log': field 'settings': field 'level' is 'loud'");
         co_await expect_unchanged(program);
+        write_flow(logger("log", "prefix: 'two: '"), "timer.out -> log.inn");
+        co_await program.line_with("node 'log': there is no input 'inn'; this type has 'in'");
+        co_await expect_unchanged(program);
         write_flow(logger("log", "prefix: 'two: '") + "      more: {type: loger}\n", edge);
         co_await program.line_with("node 'more' has type 'loger'; did you mean 'logger'?");
         co_await expect_unchanged(program);
@@ -262,6 +268,34 @@ TEST_F(RunReload, a_mistake_changes_nothing_and_is_told) {
         co_await program.line_with("node more: started");
         co_await program.line_with("flow plant: changed");
         co_await program.line_with("four: {");
+    });
+}
+
+TEST_F(RunReload, the_reason_of_a_refusal_is_in_its_json) {
+    write_flow("", "");
+    with_run(
+        [&](test::Process& program) -> fluxlib::Task<> {
+            write_flow(logger("log", "level: loud"), "timer.out -> log.in");
+            const auto line = co_await program.line_with("unchanged");
+            const auto told = boost::json::parse(line).as_object();
+            EXPECT_EQ(told.at("event"), "flow");
+            EXPECT_THAT(std::string{told.at("error").as_string()}, HasSubstr("field 'level' is 'loud'"));
+        },
+        true);
+}
+
+TEST_F(RunReload, a_plugin_that_is_loaded_stays_whatever_becomes_of_its_file) {
+    const std::string echo = "      e: {type: echo}\n";
+    const std::string plugins = "plugins: [echo.so]\n";
+    fs::copy_file(FLUXLIB_TEST_PLUGIN, path("echo.so"));
+    write_flow(echo, "", plugins);
+    with_run([&](test::Process& program) -> fluxlib::Task<> {
+        fs::remove(path("echo.so"));
+        write_flow(echo + "      more: {type: echo}\n", "", plugins);
+        co_await program.line_with("flow plant: changed");
+        write_flow(echo, "", "plugins: [echo.so, lost.so]\n");
+        co_await program.line_with("there is no plugin '" + path("lost.so") + "'");
+        co_await program.line_with("flow plant: unchanged");
     });
 }
 

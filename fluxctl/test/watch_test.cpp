@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -69,6 +70,19 @@ TEST_F(FlowWatch, a_file_that_is_gone_is_a_change_and_so_is_its_return) {
     EXPECT_FALSE(watch.look());
     EXPECT_TRUE(watch.look());
     EXPECT_THAT(watch.parse().problems, IsEmpty());
+}
+
+TEST_F(FlowWatch, a_pipe_is_not_waited_for_and_is_no_change) {
+    Watch watch{path};
+    std::filesystem::remove(path);
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0); // nobody writes into it
+    EXPECT_FALSE(watch.look());
+    EXPECT_FALSE(watch.look());
+    EXPECT_EQ(watch.parse().flow.name, "a");
+    std::filesystem::remove(path);
+    write("b");
+    EXPECT_FALSE(watch.look());
+    EXPECT_TRUE(watch.look());
 }
 
 } // namespace

@@ -82,5 +82,6 @@ Task<> Node::on_input(Message) { co_return; }
 Task<> Node::on_settings(Message) { co_return; }
 Task<> Node::on_state_changed() { co_return; }
 void Node::check_settings(const boost::json::object&) const {}
+void Node::check_config(const DataNode&) const {}
 
 } // namespace fluxlib

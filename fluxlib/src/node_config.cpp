@@ -39,15 +39,24 @@ Task<> NodeRuntime::between_messages(std::function<Task<>()> work) {
 }
 
 // Where the node lives on the service's loop it is not waited for: nothing else runs there at the same time.
-Task<> NodeRuntime::check(boost::json::object wanted) {
-    const auto look = [this, wanted = std::move(wanted)]() -> Task<> {
-        node.check_settings(wanted);
-        co_return;
-    };
-    if (elsewhere_)
-        co_await between_messages(look);
-    else
-        co_await look();
+Task<> NodeRuntime::where_it_lives(std::function<void()> look) {
+    if (elsewhere_) {
+        const auto work = [look = std::move(look)]() -> Task<> {
+            look();
+            co_return;
+        };
+        co_await between_messages(work);
+    } else {
+        look();
+    }
+}
+
+Task<> NodeRuntime::check_config(DataNode wanted) {
+    return where_it_lives([this, wanted = std::move(wanted)] { node.check_config(wanted); });
+}
+
+Task<> NodeRuntime::check_settings(boost::json::object wanted) {
+    return where_it_lives([this, wanted = std::move(wanted)] { node.check_settings(wanted); });
 }
 
 Input* NodeRuntime::find_input(std::string_view alias) const {

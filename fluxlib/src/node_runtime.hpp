@@ -48,9 +48,10 @@ public:
     void silence() noexcept;
     /// Ends the subscriptions: what waits is still handled.
     void stop_intake() noexcept;
-    /// For a new config: whether its settings are taken, ports that it has and the node lacks, and all else that is
-    /// new but the inputs' subscriptions. The last two happen between two messages, and complete then.
-    Task<> check(boost::json::object wanted);
+    /// For a new config: whether the node takes it, and its settings; ports that it has and the node lacks; and all else
+    /// that is new but the inputs' subscriptions. The last two happen between two messages, and complete then.
+    Task<> check_config(DataNode wanted);
+    Task<> check_settings(boost::json::object wanted);
     Task<> add_ports(DataNode wanted);
     Task<> change(DataNode wanted, bool retuned);
     bool listens() const noexcept { return auto_listen_; }
@@ -155,6 +156,7 @@ private:
     Task<> settings_arrived(Message message);
     Task<> take_settings(boost::json::object wanted, Message message);
     Task<> between_messages(std::function<Task<>()> work);
+    Task<> where_it_lives(std::function<void()> look);
     Task<> take_config(DataNode wanted, bool retuned);
 
     std::shared_ptr<spdlog::logger> logger_;

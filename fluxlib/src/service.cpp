@@ -3,10 +3,21 @@
 
 #include "service_runtime.hpp"
 
+#include <typeinfo>
+
 namespace fluxlib {
 
 using fluxmq::errc;
 using fluxmq::Error;
+
+namespace {
+
+/// For Profile::active_status.
+class StatusWithoutActive final : public fluxmq::Status {
+    std::string active() const override { return ready(); }
+};
+
+} // namespace
 
 Service::Service(std::string id, ServiceOptions options)
     : runtime_{std::make_unique<ServiceRuntime>(*this, std::move(id), std::move(options))} {}
@@ -17,6 +28,10 @@ void Service::attach_shared(std::shared_ptr<fluxmq::Transport> transport,
                             std::shared_ptr<const fluxmq::Status> status) {
     runtime_->transport = std::move(transport);
     runtime_->topic = std::move(topic);
+    // The plain strings are what attach() takes where it is given none.
+    const auto& given = *status;
+    if (!runtime_->options.profile.active_status && typeid(given) == typeid(fluxmq::Status))
+        status = std::make_shared<const StatusWithoutActive>();
     runtime_->status = std::move(status);
 }
 

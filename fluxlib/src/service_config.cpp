@@ -18,6 +18,8 @@ using fluxmq::Error;
 
 namespace {
 
+constexpr auto in_settings = "field 'settings': ";
+
 // What is said of a config that could not be applied names the node.
 [[noreturn]] void refuse(const std::string& node_id, const std::string& what) {
     throw Error{errc::invalid_config, "node '" + node_id + "': " + what};
@@ -160,14 +162,24 @@ Task<> ServiceRuntime::prepare(Change& change) {
         record->node->runtime_->hide_status(remade); // the id is still that of the node before it
         (remade ? change.remade : change.fresh).push_back(std::move(record));
     }
+    for (const auto* made : {&change.fresh, &change.remade})
+        for (const auto& record : *made)
+            try {
+                co_await record->node->runtime_->check_settings(record->config->settings);
+            } catch (const std::exception& error) {
+                refuse(record->config->id, in_settings, error);
+            }
     for (const auto& data : change.plan.change) {
         auto* node = look_up(data.id);
         if (!node)
             continue;
+        std::string where;
         try {
-            co_await node->check(data.settings);
+            co_await node->check_config(data);
+            where = in_settings;
+            co_await node->check_settings(data.settings);
         } catch (const std::exception& error) {
-            refuse(data.id, "field 'settings': ", error);
+            refuse(data.id, where, error);
         }
         co_await node->add_ports(data);
     }
@@ -255,11 +267,11 @@ Task<> ServiceRuntime::switch_to(Change& change) {
             starting.push_back(node_id);
     for (auto& record : change.remade) {
         auto& node = *record->node->runtime_;
-        std::erase(unseen_, &node);
         if (!take_in(record)) { // somebody has appended one meanwhile
             co_await quietly(node.command(NodeCommand::destroy));
             continue;
         }
+        std::erase(unseen_, &node);
         node.hide_status(false);
         node.repeat_status();
         if (will_start(node.id))

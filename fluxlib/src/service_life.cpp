@@ -178,7 +178,7 @@ Task<> ServiceRuntime::announce_ready() {
         co_return;
     send_status(status->ready());
     co_await guarded("on_ready", {}, service.on_ready());
-    if (running_nodes_ > 0)
+    if (running_nodes_ > 0 && status->active() != status->ready()) // the Go SDK has one string for both
         send_status(status->active());
 }
 

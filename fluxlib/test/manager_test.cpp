@@ -284,6 +284,48 @@ TEST_P(ManagedOn, a_hook_may_apply_a_config_but_not_while_another_one_waits_for_
         });
 }
 
+TEST_P(ManagedOn, a_node_may_refuse_the_ports_of_a_new_config) {
+    struct Picky : Kinds::Worker {
+        using Worker::Worker;
+        void check_config(const DataNode& wanted) const override {
+            if (wanted.inputs.empty())
+                throw Error{errc::unknown_port, "it needs an input"};
+        }
+    };
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        manager->serve_config(
+            "svc", R"([{"id": "n", "type": "picky", "inputs": [{"alias": "in", "topics": ["data"]}]}])");
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        service.register_node<Picky>("picky");
+        co_await service.run();
+        co_await manager->wait_for_node("n", "created");
+        manager->serve_config("svc", R"([{"id": "n", "type": "picky"}, {"id": "m", "type": "picky"}])");
+        manager->send_config("svc");
+        co_await manager->wait_for_error("svc", "unknown port: node 'n': it needs an input");
+        EXPECT_THAT(service.node_ids(), ElementsAre("n"));
+        EXPECT_THAT(service.node("n").input("in").topics(), ElementsAre("data"));
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
+TEST_P(ManagedOn, the_settings_of_a_new_node_are_checked_before_anything_changes) {
+    with_manager(two_nodes, [&](FakeManager& manager, Service& service) -> Task<> {
+        co_await manager.wait_for_node("b", "created");
+        for (const std::string id : {"new", "b"}) {
+            manager.serve_config("svc",
+                                 R"([{"id": ")" + id + R"(", "type": "strict", "settings": {"x": 1}}])");
+            manager.send_config("svc");
+            co_await manager.wait_for_error("svc", "invalid settings: node '" + id +
+                                                       "': field 'settings': field 'x' is not known");
+        }
+        EXPECT_THAT(service.node_ids(), ElementsAre("a", "b"));
+        EXPECT_THAT(manager.node_statuses("b"), ElementsAre("created"));
+    });
+}
+
 TEST_P(ManagedOn, a_hook_cannot_give_its_own_node_another_type) {
     with_manager(R"([{"id": "p", "type": "planner", "settings": {"at_start": true, "becomes_other": true}}])",
                  [&](FakeManager& manager, Service& service) -> Task<> {
@@ -607,6 +649,51 @@ TEST(DevelopmentFile, one_that_cannot_be_used_ends_run_with_its_name) {
             EXPECT_THAT(why, HasSubstr("'" + file + "'"));
         }
     }());
+}
+
+/// A string of its own for a service that runs.
+class OwnStatus final : public fluxmq::Status {
+    std::string active() const override { return "RUNNING"; }
+};
+
+/// What a service announces that gets a config, is started, gets another config, and ends.
+template <class S>
+std::vector<std::string> statuses_with(Profile profile, S status) {
+    Mesh mesh;
+    Log log;
+    Kinds::log = &log;
+    std::vector<std::string> statuses;
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        manager->serve_config("svc", R"([{"id": "n", "type": "worker"}])");
+        auto options = mesh.options();
+        options.profile = profile;
+        Service service{"svc", options};
+        const auto transport = co_await mesh.connect();
+        service.attach(transport, fluxmq::Topic{}, status);
+        service.register_node<Kinds::Worker>("worker");
+        co_await service.run();
+        co_await manager->wait_for_service("svc", "READY");
+        manager->start("svc");
+        co_await manager->wait_for_node("n", "started");
+        co_await service.apply_config(R"([{"id": "n", "type": "worker", "name": "renamed"}])");
+        service.shutdown();
+        co_await service.wait();
+        co_await manager->wait_for_service("svc", "STOPPED");
+        statuses = manager->service_statuses("svc");
+    }());
+    return statuses;
+}
+
+TEST(profile, says_whether_a_service_that_runs_is_active_and_strings_of_its_own_win) {
+    EXPECT_THAT(
+        statuses_with(Profile::python(), fluxmq::Status{}),
+        ElementsAre("STARTING", "CONNECTED", "READY", "ACTIVE", "READY", "ACTIVE", "STOPPING", "STOPPED"));
+    EXPECT_THAT(statuses_with(Profile::go(), fluxmq::Status{}),
+                ElementsAre("STARTING", "CONNECTED", "READY", "READY", "READY", "STOPPING", "STOPPED"));
+    EXPECT_THAT(
+        statuses_with(Profile::go(), OwnStatus{}),
+        ElementsAre("STARTING", "CONNECTED", "READY", "RUNNING", "READY", "RUNNING", "STOPPING", "STOPPED"));
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <filesystem>
+#include <fstream>
 #include <tuple>
 
 namespace fluxlib::test {
@@ -16,7 +17,7 @@ namespace {
 
 namespace json = boost::json;
 
-/// Passes on what comes in.
+/// Passes on what comes in, and tells of ticks and new settings.
 class Relay final : public Node {
 public:
     using Node::Node;
@@ -30,6 +31,30 @@ private:
         if (message.text() == "bad")
             throw std::runtime_error{"this is bad"};
         output("out").publish(message.payload());
+        co_return;
+    }
+    Task<> on_tick(const Tick& tick) override {
+        output("out").publish("tick " + std::to_string(tick.count));
+        co_return;
+    }
+    Task<> on_settings(Message) override {
+        output("out").publish(settings());
+        co_return;
+    }
+};
+
+/// Its settings are its common data, and it keeps in its state what an IDE says.
+class Sharing final : public Service {
+public:
+    using Service::Service;
+
+private:
+    Task<> on_common_data(const Message&) override {
+        send_common_data(settings());
+        co_return;
+    }
+    Task<> on_ide_status(const Message& message) override {
+        state().set("ide", message.json());
         co_return;
     }
 };
@@ -64,6 +89,16 @@ Profile profile_of(const json::object& vector) {
     return name == "python" ? Profile::python() : name == "go" ? Profile::go() : Profile{};
 }
 
+/// A file with the vector's UUID of a developer's machine; empty: it has none. `name` keeps the tests apart.
+std::string development_file_of(const json::object& vector, const std::string& name) {
+    const auto id = text_of(vector, "development_id");
+    if (id.empty())
+        return {};
+    const auto file = ::testing::TempDir() + "vector_" + name + ".ini";
+    std::ofstream{file} << id;
+    return file;
+}
+
 using Case = std::tuple<Broker, std::string>;
 
 class VectorsOn : public ::testing::TestWithParam<Case> {};
@@ -71,6 +106,7 @@ class VectorsOn : public ::testing::TestWithParam<Case> {};
 TEST_P(VectorsOn, are_what_goes_over_the_wire) {
     const auto& [broker, name] = GetParam();
     const auto vector = json::parse(read_file("fluxlib/test/vectors/" + name + ".json")).as_object();
+    const auto development_file = development_file_of(vector, name + (broker == Broker::nats ? "_nats" : ""));
     Mesh mesh{broker};
     mesh.run([&]() -> Task<> {
         const auto peer = co_await mesh.connect();
@@ -78,7 +114,9 @@ TEST_P(VectorsOn, are_what_goes_over_the_wire) {
         const auto tap = co_await peer->subscribe(">", mailbox->add_inlet({}));
         auto options = mesh.options();
         options.profile = profile_of(vector);
-        Service service{"svc", options};
+        options.development_file = development_file;
+        options.config_retry = 1h; // a slow test is not asked again
+        Sharing service{"svc", options};
         service.attach(co_await mesh.connect());
         service.register_node<Relay>("relay");
         service.state().set("mode", "day");
@@ -110,6 +148,8 @@ TEST_P(VectorsOn, are_what_goes_over_the_wire) {
         service.shutdown();
         co_await service.wait();
     }());
+    if (!development_file.empty())
+        std::filesystem::remove(development_file);
 }
 
 INSTANTIATE_TEST_SUITE_P(, VectorsOn,

@@ -26,11 +26,15 @@ void check_alias(const char* what, std::string_view alias, std::string_view know
 
 } // namespace
 
-fluxlib::NodeOptions options_for(const DataNode& data, Ports ports) {
+void check_ports(const DataNode& data, Ports ports) {
     for (const auto& input : data.inputs)
         check_alias("input", input.alias, ports.input);
     for (const auto& output : data.outputs)
         check_alias("output", output.alias, ports.output);
+}
+
+fluxlib::NodeOptions options_for(const DataNode& data, Ports ports) {
+    check_ports(data, ports);
     fluxlib::NodeOptions options;
     options.node = data;
     // A node that nobody reads yet has its output all the same: an edge may come while it runs.

@@ -34,8 +34,11 @@ struct Ports {
     std::string_view output = {};
 };
 
+/// Throws Error{unknown_port} for a port of `data` that is not of `ports`.
+void check_ports(const DataNode& data, Ports ports);
+
 /// Options for a node of `data`. A message is never dropped for want of room: it waits before the input, and whoever
-/// feeds a flow awaits flush(). Throws Error{unknown_port} for a port that is not of `ports`.
+/// feeds a flow awaits flush(). Throws as check_ports().
 fluxlib::NodeOptions options_for(const DataNode& data, Ports ports);
 
 /// A node whose settings are a described struct with a `void check() const` that refuses wrong values, at its making
@@ -67,6 +70,8 @@ protected:
         co_return;
     }
 
+    void check_config(const DataNode& wanted) const override { check_ports(wanted, ports_); }
+
     void check_settings(const boost::json::object& wanted) const override {
         const auto next = read(wanted);
         if (interval_ && next.*interval_ != set_.*interval_)
@@ -75,8 +80,8 @@ protected:
 
 private:
     StockNode(Service& service, const DataNode& data, Ports ports, std::optional<std::int64_t> interval)
-        : Node{service, data.id, with_timer(options_for(data, ports), interval)}, set_{read(data.settings)},
-          out_{ports.output.empty() ? nullptr : &output(ports.output)} {}
+        : Node{service, data.id, with_timer(options_for(data, ports), interval)}, ports_{ports},
+          set_{read(data.settings)}, out_{ports.output.empty() ? nullptr : &output(ports.output)} {}
 
     static fluxlib::NodeOptions with_timer(fluxlib::NodeOptions options,
                                            std::optional<std::int64_t> interval) {
@@ -104,6 +109,7 @@ private:
         return settings;
     }
 
+    const Ports ports_;
     Settings set_;
     fluxlib::Output* const out_;
     std::int64_t Settings::* interval_ = nullptr;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
 #include "command.hpp"
 #include "connection.hpp"
 #include "inbox.hpp"
@@ -14,11 +15,11 @@ namespace {
 using Seconds = std::chrono::duration<double>;
 
 struct Bench {
-    std::size_t messages = 100'000;
-    std::size_t size = 128;
+    std::uint64_t messages = 100'000;
+    std::uint64_t size = 128;
 };
 
-constexpr std::size_t max_requests = 2'000;
+constexpr std::uint64_t max_requests = 2'000;
 
 class Count final : public fluxmq::Receiver {
 public:
@@ -56,12 +57,12 @@ struct Result {
 
 fluxlib::Task<> stream(const Bench& bench, fluxmq::Transport& from, fluxmq::Transport& to, std::string topic,
                        Result& result) {
-    constexpr std::size_t batch = 1'000;
+    constexpr std::uint64_t batch = 1'000;
     const auto count = std::make_shared<Count>();
     const auto subscription = co_await to.subscribe(topic, count);
     const std::string payload(bench.size, 'x');
     const auto begin = from_now({});
-    for (std::size_t sent = 0; sent < bench.messages;) {
+    for (std::uint64_t sent = 0; sent < bench.messages;) {
         for (const auto end = std::min(sent + batch, bench.messages); sent < end; ++sent)
             from.publish(topic, payload);
         co_await from.flush();
@@ -133,12 +134,8 @@ fluxlib::Task<int> measure(const Context& context, const Bench& bench) {
 void add_bench(CLI::App& app, Context& context) {
     const auto bench = std::make_shared<Bench>();
     auto* command = app.add_subcommand("bench", "measure the way through the broker");
-    command->add_option("--messages", bench->messages, "to publish")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
-    command->add_option("--size", bench->size, "bytes of each")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+    add_number(*command, "--messages", bench->messages, 1, "to publish");
+    add_number(*command, "--size", bench->size, 0, "bytes of each");
     command->footer("Example:\n  fluxctl bench --messages 500000 --size 1024\n"
                     "One publisher, one subscriber, and up to 2000 requests, one after the other.");
     set_command(*command, context, bench, &measure);

@@ -29,11 +29,13 @@ public:
     void warn(std::string_view check, const std::string& what, const std::string& advice) {
         tell("warn", Style::yellow, check, what, advice);
     }
-    void fail(std::string_view check, const std::string& what, const std::string& advice) {
-        failed_ = true;
+    /// The last one says how it ends.
+    void fail(std::string_view check, const std::string& what, const std::string& advice,
+              Exit code = fluxctl::failed) {
+        code_ = code;
         tell("FAIL", Style::red, check, what, advice);
     }
-    int code() const noexcept { return failed_ ? fluxctl::failed : fluxctl::ok; }
+    int code() const noexcept { return code_; }
 
 private:
     void tell(const std::string& state, Style style, std::string_view check, const std::string& what,
@@ -42,13 +44,14 @@ private:
             print_json({{"state", state}, {"check", check}, {"what", what}, {"advice", advice}});
             return;
         }
-        print_line(styled(fmt::format("{:<4}", state), style) + fmt::format("  {:<12}  ", check) + what);
+        print_line(styled(fmt::format("{:<4}", state), style) + fmt::format("  {:<12}  ", check) +
+                   one_line(what));
         if (!advice.empty())
             print_line(std::string(20, ' ') + advice);
     }
 
     bool json_;
-    bool failed_ = false;
+    Exit code_ = fluxctl::ok;
 };
 
 std::string environment(const char* name) {
@@ -121,7 +124,8 @@ fluxlib::Task<std::shared_ptr<fluxmq::Nats>> check_broker(Findings& findings, co
     } catch (const fluxmq::Error& error) {
         failure = error;
     }
-    findings.fail("broker", failure->what(), advice_for(*failure, first_server(context.server)));
+    findings.fail("broker", failure->what(), advice_for(*failure, first_server(context.server)),
+                  exit_code(*failure));
     co_return nullptr;
 }
 
@@ -170,8 +174,9 @@ fluxlib::Task<int> examine(const Context& context) {
 void add_doctor(CLI::App& app, Context& context) {
     auto* command =
         app.add_subcommand("doctor", "look for what is wrong with the broker and its surroundings");
-    command->footer("Example:\n  fluxctl doctor --server nats://10.0.0.5:4222\n"
-                    "The exit code is 1 when a line says FAIL.");
+    command->footer(
+        "Example:\n  fluxctl doctor --server nats://10.0.0.5:4222\n"
+        "When a line says FAIL, the exit code is 3 without a broker, 2 for a wrong URL, and else 1.");
     command->callback([&context] { context.command = [&context] { return examine(context); }; });
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
 #include "command.hpp"
 #include "connection.hpp"
 #include "gaps.hpp"
@@ -70,7 +71,7 @@ void add_hz(CLI::App& app, Context& context) {
     const auto hz = std::make_shared<Hz>();
     auto* command = app.add_subcommand("hz", "measure how often messages come, and how evenly");
     command->add_option("topic", hz->topic, "what to listen to; wildcards allowed")->required();
-    command->add_option("-n,--count", hz->count, "end after so many messages")->check(CLI::PositiveNumber);
+    add_number(*command, "-n,--count", hz->count, 1, "end after so many messages");
     command->footer("Example:\n  fluxctl hz camera.image\n"
                     "Each second a line: the rate, and the gaps between the messages of that second.");
     set_command(*command, context, hz, &measure);

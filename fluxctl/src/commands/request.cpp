@@ -16,8 +16,8 @@ struct Request {
 };
 
 fluxlib::Task<int> ask(const Context& context, const Request& request, fluxmq::Headers headers) {
-    const auto payload = payload_of(request.payload);
-    const auto transport = co_await connect(context);
+    const auto transport = co_await connect(context); // first: a missing broker is told before anyone types
+    const auto payload = co_await payload_of(request.payload);
     const auto answer =
         co_await transport->request(request.topic, payload, request.timeout, std::move(headers));
     if (context.json)
@@ -34,7 +34,7 @@ void add_request(CLI::App& app, Context& context) {
     const auto request = std::make_shared<Request>();
     auto* command = app.add_subcommand("request", "publish a message and print the answer");
     command->add_option("topic", request->topic, "where to")->required();
-    command->add_option("payload", request->payload, "what; - or nothing reads standard input");
+    add_payload(*command, request->payload);
     add_headers(*command, request->headers);
     add_duration(*command, "--timeout", request->timeout, "how long to wait for the answer");
     command->footer("Example:\n  fluxctl request math.add '[2, 3]' --timeout 500ms\n"

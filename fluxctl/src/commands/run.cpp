@@ -68,8 +68,15 @@ void print_event(const HostEvent& event, const Run& run, bool as_json) {
         break;
     case flow_changed: print_status(event.kind, event.id, "changed", as_json); break;
     case flow_refused:
-        std::cerr << "fluxctl: " << run.file << ": " << event.text << '\n';
-        print_status(event.kind, event.id, "unchanged", as_json);
+        if (as_json) {
+            print_json(json::object{{"event", name_of(event.kind)},
+                                    {"id", event.id},
+                                    {"status", "unchanged"},
+                                    {"error", event.text}});
+        } else {
+            std::cerr << "fluxctl: " << run.file << ": " << event.text << '\n';
+            print_status(event.kind, event.id, "unchanged", as_json);
+        }
         break;
     }
 }
@@ -90,12 +97,8 @@ void print_account(const HostReport::Ended& ended, bool as_json) {
 
 // --- What is run -------------------------------------------------------------------------------------------------
 
-// Those of the file, of the command line, of the environment.
-NodeTypes load_types(const flow::Flow& flow, const Run& run) {
-    NodeTypes types;
-    const auto folder = fs::path{run.file}.parent_path();
-    for (const auto& plugin : flow.plugins)
-        types.load(folder / plugin);
+// Those of the command line and of the environment, which are the same for each flow.
+void load_types(NodeTypes& types, const Run& run) {
     for (const auto& plugin : run.plugins)
         types.load(plugin);
     if (const char* path = std::getenv("FLUX_PLUGIN_PATH")) {
@@ -104,7 +107,6 @@ NodeTypes load_types(const flow::Flow& flow, const Run& run) {
             if (!each.empty())
                 types.load_folder(each);
     }
-    return types;
 }
 
 std::function<std::shared_ptr<fluxmq::Transport>()> transports(const std::string& name) {
@@ -128,15 +130,17 @@ void log_to_standard_error() {
     spdlog::set_default_logger(std::move(logger));
 }
 
-// What the file wants to be run. Throws what is wrong with its plugins; nothing, when the file itself is wrong and that
-// has been shown.
-std::optional<Wanted> wanted_by(const flow::Watch& file, const Run& run, bool as_json) {
+// What the file wants to be run, its plugins added to `types`. Throws what is wrong with them; nothing, when the file
+// itself is wrong and that has been shown.
+std::optional<Wanted> wanted_by(const flow::Watch& file, NodeTypes types, bool as_json) {
     auto parsed = file.parse();
     if (!parsed.problems.empty()) {
         flow::complain(file.path(), parsed.problems, as_json);
         return std::nullopt;
     }
-    auto types = load_types(parsed.flow, run);
+    const auto folder = fs::path{file.path()}.parent_path();
+    for (const auto& plugin : parsed.flow.plugins)
+        types.load(folder / plugin);
     return Wanted{std::move(parsed.flow), std::move(types)};
 }
 
@@ -148,17 +152,19 @@ fluxlib::Task<int> host_flow(const Context& context, const Run& run) {
     if (run.length.count() > 0)
         options.run_for = run.length;
     options.on_event = [&](const HostEvent& event) { print_event(event, run, context.json); };
+    NodeTypes types;
     std::unique_ptr<Host> host;
     options.next = [&]() -> std::optional<Wanted> {
         if (!file.look())
             return std::nullopt;
-        auto wanted = wanted_by(file, run, context.json);
+        auto wanted = wanted_by(file, types, context.json);
         if (!wanted)
             print_status(HostEvent::Kind::flow_refused, host->flow().name, "unchanged", context.json);
         return wanted;
     };
     try {
-        auto wanted = wanted_by(file, run, context.json);
+        load_types(types, run);
+        auto wanted = wanted_by(file, types, context.json);
         if (!wanted)
             co_return usage;
         host = std::make_unique<Host>(std::move(*wanted), options);

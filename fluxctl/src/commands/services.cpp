@@ -45,18 +45,21 @@ std::string plain(const json::value& value) {
 void print_metadata(const json::object& holder, const std::string& indent) {
     if (const auto* metadata = holder.if_contains("metadata"); metadata && metadata->is_object())
         for (const auto& [name, value] : metadata->get_object())
-            print_line(styled(indent + std::string{name} + ": " + plain(value), Style::dim));
+            print_line(styled(indent + one_line(std::string{name} + ": " + plain(value)), Style::dim));
 }
 
 void print_service(const json::object& service) {
-    print_line(styled(text_at(service, "name"), Style::bold) + "  " + text_at(service, "version") + "  " +
-               styled(text_at(service, "id"), Style::dim));
-    if (const auto description = text_at(service, "description"); !description.empty())
+    const auto shown = [](const json::object& object, std::string_view field) {
+        return one_line(text_at(object, field));
+    };
+    print_line(styled(shown(service, "name"), Style::bold) + "  " + shown(service, "version") + "  " +
+               styled(shown(service, "id"), Style::dim));
+    if (const auto description = shown(service, "description"); !description.empty())
         print_line("  " + description);
     print_metadata(service, "  ");
     for (const auto& endpoint : objects_at(service, "endpoints")) {
-        const auto group = text_at(endpoint, "queue_group");
-        print_line("  endpoint " + text_at(endpoint, "name") + "  on " + text_at(endpoint, "subject") +
+        const auto group = shown(endpoint, "queue_group");
+        print_line("  endpoint " + shown(endpoint, "name") + "  on " + shown(endpoint, "subject") +
                    (group.empty() ? "" : "  in queue group " + group));
         print_metadata(endpoint, "    ");
     }
@@ -69,7 +72,7 @@ fluxlib::Task<int> show(const Context& context, const Ask& ask) {
     if (ask.name.empty())
         subjects = {"$SRV.PING", "$SRV.INFO"};
     else
-        subjects = {"$SRV.INFO." + ask.name};
+        subjects = {"$SRV.INFO." + service_name_of(ask.name)};
     const auto services = co_await ask_services(*transport, subjects, ask.wait);
     co_await transport->close();
     if (services.empty())
@@ -98,7 +101,7 @@ void add_ls(CLI::App& app, Context& context) {
 void add_info(CLI::App& app, Context& context) {
     const auto ask = std::make_shared<Ask>();
     auto* command = app.add_subcommand("info", "show a service: endpoints, subjects, metadata");
-    command->add_option("name", ask->name, "of the service, as ls shows it")->required();
+    command->add_option("name", ask->name, "of the service, as ls shows it, or its id")->required();
     add_duration(*command, "--wait", ask->wait, "how long to collect answers");
     command->footer("Example:\n  fluxctl info vision");
     set_command(*command, context, ask, &show);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fluxmq/topic.hpp>
 
+#include "arguments.hpp"
 #include "command.hpp"
 #include "connection.hpp"
 #include "inbox.hpp"
@@ -16,25 +17,56 @@ namespace {
 struct Set {
     std::string node;
     std::vector<std::string> pairs;
+    std::chrono::milliseconds wait{300};
 };
 
+// What has come of it. A node that takes its settings says nothing.
+struct Outcome {
+    bool unheard = false; // nobody listens
+    std::string error;    // of the node
+};
+
+fluxlib::Task<Outcome> follow(Inbox& inbox, std::string reply, std::string node, Inbox::TimePoint deadline) {
+    const auto name = "node '" + node + "'"; // as its service calls it in errors
+    Outcome outcome;
+    while (!outcome.unheard && outcome.error.empty()) {
+        const auto message = co_await inbox.next(deadline);
+        if (!message)
+            break;
+        if (message->topic() == reply)
+            outcome.unheard = is_no_responders(*message);
+        else if (message->text().find(name) != std::string_view::npos)
+            outcome.error = message->text();
+    }
+    co_return outcome;
+}
+
 fluxlib::Task<int> send(const Context& context, const Set& set, const boost::json::object& settings) {
-    const auto topic = fluxmq::Topic{}.node_settings(set.node);
+    const fluxmq::Topic topics;
+    const auto topic = topics.node_settings(set.node);
     const auto transport = co_await connect(context);
     Inbox inbox{*transport};
+    co_await inbox.listen(topics.error("*")); // which service has the node is not known here
     const auto reply = co_await inbox.reply_topic();
     transport->publish(topic, settings, {}, reply);
     co_await transport->flush(); // by then the broker has said whether anyone listens
-    const auto answer = co_await inbox.next(from_now(std::chrono::milliseconds{1}));
+    const auto outcome = co_await follow(inbox, reply, set.node, from_now(set.wait));
     co_await transport->close();
-    if (answer && is_no_responders(*answer)) {
+    if (outcome.unheard) {
         std::cerr << "fluxctl: nobody listens on '" << topic << "': is a node '" << set.node
                   << "' running?\n";
         co_return no_answer;
     }
-    if (context.json)
-        print_json({{"node", set.node}, {"settings", settings}});
-    co_return ok;
+    const bool refused = !outcome.error.empty();
+    if (context.json) {
+        boost::json::object line{{"node", set.node}, {"settings", settings}};
+        if (refused)
+            line["error"] = outcome.error;
+        print_json(line);
+    } else if (refused) {
+        print_line(styled("error", Style::red) + "  " + one_line(outcome.error));
+    }
+    co_return refused ? failed : ok;
 }
 
 } // namespace
@@ -47,8 +79,12 @@ void add_set(CLI::App& app, Context& context) {
         ->add_option("setting", set->pairs,
                      "KEY=VALUE; the value is JSON, or else text; a.b=1 is {\"a\": {\"b\": 1}}")
         ->required();
-    command->footer("Example:\n  fluxctl set camera width=640 mode=night crop.left=10\n"
-                    "The node merges them into what it has, key by key at the top level.");
+    add_duration(*command, "--wait", set->wait, "how long to wait for an error of the node");
+    command->footer(
+        "Example:\n  fluxctl set camera width=640 mode=night crop.left=10\n"
+        "The node merges them into what it has, key by key at the top level.\n"
+        "A node that takes them says nothing. The exit code is 1 when its service reports an error "
+        "about it, and 4 when\nnobody has such a node.");
     command->callback([set, &context] {
         const auto settings = settings_of(set->pairs);
         context.command = [set, settings, &context] { return send(context, *set, settings); };

@@ -53,7 +53,7 @@ public:
         if (json_)
             print_json({{"error", text}});
         else
-            print_line(styled("error", Style::red) + "  " + std::string{text});
+            print_line(styled("error", Style::red) + "  " + one_line(text));
     }
     void unheard() noexcept { unheard_ = true; }
     /// The service has answered what it was asked after the command: nothing more will come.
@@ -87,7 +87,7 @@ private:
         if (json_)
             print_json({{kind, id}, {"status", status}});
         else
-            print_line(kind + ' ' + styled(id, Style::bold) + "  " + status);
+            print_line(kind + ' ' + styled(one_line(id), Style::bold) + "  " + one_line(status));
     }
     static int complain(const std::string& what) {
         std::cerr << "fluxctl: " << what << '\n';

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
 #include "command.hpp"
 #include "connection.hpp"
 #include "inbox.hpp"
@@ -23,9 +24,9 @@ void print_message(const fluxmq::Message& message, bool json, bool pretty) {
         return;
     }
     const auto size = format_bytes(static_cast<double>(message.payload().size()));
-    print_line(styled(message.topic(), Style::bold) + styled("  " + size, Style::dim));
+    print_line(styled(one_line(message.topic()), Style::bold) + styled("  " + size, Style::dim));
     for (const auto& [name, value] : message.headers())
-        print_line(styled(fmt::format("  {}: {}", name, value), Style::dim));
+        print_line(styled(one_line(fmt::format("  {}: {}", name, value)), Style::dim));
     print_line(format_payload(message.text(), pretty) + '\n');
 }
 
@@ -88,7 +89,7 @@ void add_sub(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("sub", "print the messages on topics");
     command->add_option("topic", sub->topics, "what to listen to; * is any word, a last > any words")
         ->required();
-    command->add_option("-n,--count", sub->count, "end after so many messages")->check(CLI::PositiveNumber);
+    add_number(*command, "-n,--count", sub->count, 1, "end after so many messages");
     command->add_flag("--pretty", sub->pretty, "JSON over several lines, as on a terminal");
     command->add_flag("--rate", sub->rate, "print each second how much comes, not the messages");
     command->footer("Examples:\n  fluxctl sub 'plant.>' -n 10\n  fluxctl sub camera.image --rate");

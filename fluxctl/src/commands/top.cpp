@@ -41,6 +41,7 @@ struct Row {
     std::optional<double> rate;       // of those that come in, once it was seen before
     std::optional<double> pending;
     std::optional<double> dropped;
+    json::object drops; // by reason, as the service tells it
     std::optional<double> restarts;
 };
 
@@ -64,8 +65,9 @@ Row row_of_node(const json::object& node) {
     row.restarts = number_at(node, "restarts");
     double dropped = 0;
     if (const auto* reasons = node.if_contains("dropped"); reasons && reasons->is_object())
-        for (const auto& [reason, count] : reasons->get_object())
-            dropped += number_at(reasons->get_object(), reason);
+        row.drops = reasons->get_object();
+    for (const auto& [reason, count] : row.drops)
+        dropped += number_at(row.drops, reason);
     row.dropped = dropped;
     return row;
 }
@@ -137,6 +139,8 @@ json::object to_json(const Row& row) {
     for (const auto& [name, field] : optional_fields)
         if (const auto& value = row.*field)
             line[name] = *value;
+    if (row.dropped)
+        line["dropped_by_reason"] = row.drops;
     return line;
 }
 

@@ -76,8 +76,8 @@ public:
             if (const auto control = mailbox_->pop_control()) {
                 auto task = (*control)();
                 co_await std::move(task);
-            } else if (const auto* delivery = mailbox_->pop_message()) {
-                handle(delivery->message);
+            } else if (auto* delivery = mailbox_->pop_message()) {
+                co_await handle(std::move(delivery->message));
             }
         }
         co_await transport_->flush();
@@ -101,16 +101,20 @@ private:
         std::erase_if(subscriptions_, [&](const auto& known) { return !wanted.contains(known.first); });
     }
 
-    void handle(const fluxmq::Message& message) {
+    fluxlib::Task<> handle(fluxmq::Message message) {
         if (message.topic() == answers_) {
             on_answer(message);
-            return;
+            co_return;
         }
         const auto reaction = manager_.handle(message.topic(), message.text());
         if (reaction.event)
             show(*reaction.event);
         if (reaction.event && reaction.event->node.empty())
             ask_for_signs(); // of one that has just come, say, and may die soon
+        if (reaction.took_back) {
+            co_await listen();
+            say("unchanged", std::vector<std::string>(1, reaction.event->service));
+        }
         send(reaction.send);
     }
 
@@ -325,14 +329,11 @@ private:
         std::string text = "flow " + name + ' ' + std::string{what};
         for (const auto& service : services)
             text += (&service == services.data() ? ": " : ", ") + service;
-        line(std::move(text));
+        line(text);
     }
 
     // On one line, whatever a service says, and without what would steer the terminal.
-    static void line(std::string text) {
-        std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-        print_line(local_time() + ' ' + text);
-    }
+    static void line(const std::string& text) { print_line(local_time() + ' ' + one_line(text)); }
 
     const Context& context_;
     flow::Watch file_;

@@ -65,12 +65,29 @@ Manager::Reaction Manager::handle(std::string_view topic, std::string_view text)
         if (text == node_status_.started() || text == node_status_.error())
             lives_[service].to_start.erase(node); // the service has started it by itself
         return {Event{.service = service, .node = node, .status = std::string{text}}, {}};
-    case Kind::error: return {Event{.service = service, .error = std::string{text}}, {}};
+    case Kind::error: return on_error(service, text);
     case Kind::config_request: break;
     }
     Reaction reaction;
     if (!stopping_)
         reaction.send.push_back(configure(service));
+    return reaction;
+}
+
+// Services of this SDK name the hook that has thrown; others do not say what an error is about.
+// `id` is not one of sources_, which change.
+Manager::Reaction Manager::on_error(std::string id, std::string_view text) {
+    Reaction reaction{Event{.service = id, .error = std::string{text}}, {}};
+    if (stopping_ || !pending_ || !pending_->awaited.contains(id) ||
+        text.find("on_config") == std::string_view::npos)
+        return reaction;
+    auto before = std::move(pending_->before);
+    auto back = change(std::move(before));
+    pending_.reset();
+    lives_[id].to_start.clear(); // it has not changed
+    std::erase_if(back.send, [&](const Outgoing& each) { return each.topic == topic_.configuration(id); });
+    reaction.send = std::move(back.send);
+    reaction.took_back = true;
     return reaction;
 }
 
@@ -85,7 +102,12 @@ std::vector<Manager::Outgoing> Manager::on_status(const std::string& id, std::st
     const bool comes = status == status_.starting() || status == status_.connected();
     const bool goes = status == status_.stopping() || status == status_.stopped();
     if (comes || goes)
-        life.answers = false; // pings are answered in between
+        life.answers = life.configured = false; // pings are answered in between
+    if (status == status_.ready()) {
+        life.configured = true;
+        if (pending_)
+            pending_->awaited.erase(id);
+    }
     if (stopping_)
         return awaited_ == id && !life.runs && status != status_.ready() ? stop_next()
                                                                          : std::vector<Outgoing>{};
@@ -123,6 +145,7 @@ std::vector<std::string> Manager::silent() const {
 Manager::Change Manager::change(Flow flow) {
     const auto before = std::exchange(flow_, std::move(flow));
     find_sources();
+    pending_ = Pending{before, {}};
     Change change;
     for (const auto& service : before.services) {
         if (find(service.id))
@@ -146,6 +169,8 @@ Manager::Change Manager::change(Flow flow) {
         auto& to_start = lives_[service.id].to_start;
         for (const auto& node : fluxlib::diff_config(old->nodes, service.nodes).create)
             to_start.insert(node.id);
+        if (lives_[service.id].configured)
+            pending_->awaited.insert(service.id);
         change.send.push_back(config_of(service.id));
     }
     return change;
@@ -157,7 +182,7 @@ std::vector<Manager::Outgoing> Manager::reconnected() {
     std::vector<Outgoing> send;
     for (const auto& service : flow_.services) {
         auto& life = lives_[service.id];
-        life.heard_of = life.answers = life.gone = false;
+        life.heard_of = life.answers = life.gone = life.configured = false;
         send.push_back(life.to_start.empty() ? Outgoing{topic_.status_request(service.id), ""}
                                              : config_of(service.id));
     }
@@ -173,9 +198,8 @@ Manager::Change Manager::pinged() {
         ++life.unanswered;
         if (life.unanswered <= patience)
             continue;
-        life.answers = false;
+        life.answers = life.configured = life.runs = false;
         life.gone = true;
-        life.runs = false;
         gone.services.push_back(service.id);
     }
     if (awaited_ && !lives_[*awaited_].runs)

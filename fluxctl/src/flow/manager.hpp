@@ -41,6 +41,7 @@ public:
     struct Reaction {
         std::optional<Event> event;
         std::vector<Outgoing> send;
+        bool took_back = false; ///< a service has refused its config: flow() is the one before again
     };
 
     struct Change {
@@ -64,7 +65,7 @@ public:
     std::vector<std::string> silent() const;
 
     /// Another flow takes the place of this one: only services that differ hear of it. Those that are gone lose their
-    /// nodes.
+    /// nodes. When one of them refuses its config, all of it is taken back, see Reaction.
     Change change(Flow flow);
 
     /// The connection was lost, and is back: configs that may not have arrived, and questions to all others how they are.
@@ -102,6 +103,7 @@ private:
     // What is known of a service.
     struct Life {
         bool heard_of = false;
+        bool configured = false;        // READY since it came
         std::set<std::string> to_start; // nodes, or `*`, when READY says that the config sent last is applied
         bool runs = false;
         bool answers = false; // pings
@@ -109,7 +111,14 @@ private:
         bool gone = false;
     };
 
+    // A change of the flow that not everybody has taken over yet.
+    struct Pending {
+        Flow before;
+        std::set<std::string> awaited;
+    };
+
     void find_sources();
+    Reaction on_error(std::string id, std::string_view text);
     Outgoing config_of(const std::string& id) const;
     Outgoing configure(const std::string& id);
     std::vector<Outgoing> start(const std::string& id);
@@ -123,6 +132,7 @@ private:
     Flow flow_;
     std::map<std::string, Source, std::less<>> sources_; // by topic
     std::map<std::string, Life, std::less<>> lives_;     // by service
+    std::optional<Pending> pending_;
     bool stopping_ = false;
     std::vector<std::string> to_stop_; // the last one comes next
     std::optional<std::string> awaited_;

@@ -8,7 +8,8 @@
 
 namespace fluxctl::flow {
 
-/// A flow file that may be edited while its flow runs. It is read when it is looked at, and waits for nothing.
+/// A flow file that may be edited while its flow runs. It is read when it is looked at, and waits for nothing: a pipe or a
+/// device, which might, is read once, by the constructor.
 class Watch {
 public:
     /// How often to look.

@@ -171,6 +171,9 @@ protected:
     /// Refuses settings by throwing: then they are not taken over. The default takes all. Called between hooks; where
     /// the node lives on the service's own loop also while one of them waits.
     virtual void check_settings(const boost::json::object& wanted) const;
+    /// Refuses, by throwing, what a new config has for the node that runs already: its ports, say. Then nothing of that
+    /// config is taken over. The default takes all; settings go to check_settings(). Called as that.
+    virtual void check_config(const DataNode& wanted) const;
 
 private:
     friend class NodeRuntime;

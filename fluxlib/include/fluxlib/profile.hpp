@@ -17,9 +17,14 @@ struct Profile {
     bool node_restart = true;
     /// The nodes of a manager's config obey `node/<id>/event/start` and `.../stop`, which Go managers send.
     bool node_events = true;
+    /// The service says ACTIVE while nodes run. Otherwise READY: the Go SDK has no ACTIVE any more. A class derived from
+    /// fluxmq::Status that attach() is given wins.
+    bool active_status = true;
 
     static constexpr Profile python() { return {.node_events = false}; }
-    static constexpr Profile go() { return {.port_topics = PortTopics::slashes, .node_restart = false}; }
+    static constexpr Profile go() {
+        return {.port_topics = PortTopics::slashes, .node_restart = false, .active_status = false};
+    }
 };
 
 } // namespace fluxlib

@@ -15,7 +15,7 @@ public:
     virtual std::string connected() const { return "CONNECTED"; }
     /// A config is applied and every node subscription is live.
     virtual std::string ready() const { return "READY"; }
-    /// At least one node runs.
+    /// At least one node runs. The Go SDK says "READY" then.
     virtual std::string active() const { return "ACTIVE"; }
     /// No node runs any more.
     virtual std::string paused() const { return "PAUSED"; }
