@@ -355,7 +355,11 @@ void NodeRuntime::set_gates(Gate gate) noexcept {
         input->set_gate(gate);
 }
 
-void NodeRuntime::expect_start() noexcept { set_gates(Gate::open); }
+// The next command lets go, be it that start or another one.
+void NodeRuntime::expect_start() noexcept {
+    mailbox_->hold(true);
+    set_gates(Gate::open);
+}
 
 void NodeRuntime::stop_intake() noexcept {
     fluxmq::Subscription ended; // without the lock

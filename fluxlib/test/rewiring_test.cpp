@@ -294,6 +294,48 @@ TEST_P(RewiringOn, what_a_node_that_goes_has_queued_still_goes_its_way) {
     EXPECT_EQ(ledger.handled, std::vector<int>(11, 1));
 }
 
+TEST_P(RewiringOn, what_comes_for_new_nodes_waits_until_they_have_started) {
+    fluxmq::Wakeup may_go;
+    Slow::may_go = &may_go;
+    Slow::handled = 0;
+    boost::json::array before;
+    before.push_back(source("source", "data"));
+    before.push_back(slow("slow", "data", "done"));
+    before.push_back(sink("sink", "sink", {"done"}));
+    with_graph(before, [&](Service& service) -> Task<> {
+        const auto publish = [&](int number) {
+            service.node("source").output("out").publish(std::to_string(number));
+        };
+        publish(0);
+        co_await service.transport().flush();
+        int sent = 1;
+        boost::json::array after;
+        after.push_back(source("source", "data"));
+        after.push_back(sink("new", "sink", {"data"}));
+        after.push_back(sink("sink", "other", {"data"}));
+        const auto text = boost::json::serialize(after);
+        const auto let_go = [&]() -> Task<> {
+            while (!ledger.created.contains("new"))
+                co_await turn();
+            for (; sent < 1000 && service.node("new").counters().pending < 5; ++sent) {
+                publish(sent);
+                co_await service.transport().flush();
+                co_await turn();
+            }
+            EXPECT_LT(sent, 1000);      // they wait,
+            EXPECT_EQ(ledger.total, 0); // as a node that goes is not done, and neither new one has started
+            may_go.notify();
+        };
+        mesh.spawn(let_go());
+        co_await service.apply_config(text);
+    });
+    EXPECT_EQ(ledger.handled.at(0), 1); // by way of the one that went
+    EXPECT_EQ(ledger.handled.back(), 2);
+    EXPECT_EQ(std::count(ledger.handled.begin(), ledger.handled.end(), 0), 0);
+    for (const auto& [node, numbers] : ledger.of_node)
+        EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end())) << node;
+}
+
 // Within one event loop: between two of them such a change has no one moment.
 TEST(Rewiring, a_wildcard_takes_over_from_what_it_overlaps_without_a_loss) {
     struct Case {
