@@ -48,9 +48,10 @@ struct ServiceRuntime::Change {
     explicit Change(fluxmq::Transport& transport) : rewiring{transport} {}
 
     ConfigPlan plan;
-    std::vector<std::unique_ptr<Record>> fresh; // nodes of new ids; taken in while they are prepared
-    std::vector<std::unique_ptr<Record>>
-        remade; // nodes that take the place of one of another type at the switch
+    // Nodes of new ids, which are taken in while they are prepared.
+    std::vector<std::unique_ptr<Record>> fresh;
+    // Nodes that take the place of one of another type at the switch.
+    std::vector<std::unique_ptr<Record>> remade;
     std::vector<std::string> fresh_ids;
     std::set<std::string> starting; // what runs now, and is made anew, runs again
     Rewiring rewiring;
@@ -84,13 +85,14 @@ Task<> ServiceRuntime::carry_out(std::shared_ptr<Config> config) {
     std::exception_ptr failure;
     try {
         co_await prepare_and_switch(std::move(config->wanted));
-        co_await announce_ready();
     } catch (...) {
         failure = std::current_exception();
     }
+    config->over.notify(); // on_ready may apply the next one
+    if (!failure)
+        co_await announce_ready();
     --configs_;
     config->applied.finish(std::move(failure));
-    config->over.notify();
     configs_done_.notify();
 }
 

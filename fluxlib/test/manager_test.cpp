@@ -326,6 +326,29 @@ TEST_P(ManagedOn, the_settings_of_a_new_node_are_checked_before_anything_changes
     });
 }
 
+TEST_P(ManagedOn, on_ready_may_apply_a_config) {
+    struct Growing : Service {
+        using Service::Service;
+        Task<> on_ready() override {
+            if (node_ids().size() == 1)
+                co_await apply_config(R"([{"id": "a", "type": "worker"}, {"id": "b", "type": "worker"}])");
+        }
+    };
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        manager->serve_config("svc", R"([{"id": "a", "type": "worker"}])");
+        Growing service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        service.register_node<Kinds::Worker>("worker");
+        co_await service.run();
+        co_await manager->wait_for_node("b", "created");
+        co_await manager->wait_for_service("svc", "READY", 2);
+        EXPECT_EQ(log.count("a on_create"), 1u);
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
 TEST_P(ManagedOn, a_hook_cannot_give_its_own_node_another_type) {
     with_manager(R"([{"id": "p", "type": "planner", "settings": {"at_start": true, "becomes_other": true}}])",
                  [&](FakeManager& manager, Service& service) -> Task<> {
