@@ -58,17 +58,21 @@ std::vector<std::string> overlapping(const std::string& pattern, const std::vect
 
 void Rewiring::undo() noexcept {
     for (const auto& move : moves_)
-        if (move.arrives)
+        if (move.route && move.arrives)
             move.route->expected.clear();
     moves_.clear();
 }
 
-// What it was to hand over, whoever was to get it subscribes when it listens the next time.
+// What it was to hand over, whoever was to get it subscribes when it listens the next time. Its moves stay, without a
+// route: prepare() may be at one of them.
 void Rewiring::forget(const NodeRuntime& node) noexcept {
-    std::erase_if(moves_, [&](const Move& move) { return &move.route->input.node_ == &node; });
-    for (auto& move : moves_)
-        std::erase_if(move.gains,
-                      [&](const Gain& gain) { return gain.giver && &gain.giver->input.node_ == &node; });
+    const auto is_of_node = [&](const Input::Route* route) { return route && &route->input.node_ == &node; };
+    std::erase_if(givers_, [&](const auto& giver) { return is_of_node(giver.second); });
+    for (auto& move : moves_) {
+        std::erase_if(move.gains, [&](const Gain& gain) { return is_of_node(gain.giver); });
+        if (is_of_node(move.route))
+            move.route = nullptr;
+    }
     end_left(node);
 }
 
@@ -91,27 +95,24 @@ void Rewiring::arrive(Input& input) {
 
 void Rewiring::leave(Input& input) { moves_.push_back({input.routes_.front().get(), {}}); }
 
-// Who hears a pattern, and is not to hear it any more.
-Rewiring::Givers Rewiring::find_givers() const {
-    Givers givers;
+void Rewiring::find_givers() {
     for (const auto& move : moves_)
         if (!move.arrives)
             for (const auto& pattern : move.route->patterns)
                 if (!contains(move.wanted, pattern))
-                    givers.emplace(pattern, move.route);
-    return givers;
+                    givers_.emplace(pattern, move.route);
 }
 
 // Takes the first that can give `pattern` away, for it gives once; null when there is none.
-Input::Route* Rewiring::take_giver(Givers& givers, const std::string& pattern) {
-    for (auto [at, end] = givers.equal_range(pattern); at != end; ++at) {
+Input::Route* Rewiring::take_giver(const std::string& pattern) {
+    for (auto [at, end] = givers_.equal_range(pattern); at != end; ++at) {
         auto* route = at->second;
         const std::lock_guard lock{route->input.node_.ports_mutex()};
         const auto index = index_of(route->patterns, pattern);
         auto& all = route->subscriptions;
         // Whether the transport can do it is seen by giving it to the receiver that it has.
         if (index < all.size() && all[index].redirect(route->receiver(index))) {
-            givers.erase(at);
+            givers_.erase(at);
             return route;
         }
     }
@@ -119,17 +120,17 @@ Input::Route* Rewiring::take_giver(Givers& givers, const std::string& pattern) {
 }
 
 Task<> Rewiring::prepare() {
-    auto givers = find_givers();
+    find_givers();
     for (auto& move : moves_) {
         if (!move.listens)
             continue;
-        for (std::size_t i = 0; i < move.wanted.size(); ++i) {
+        for (std::size_t i = 0; move.route && i < move.wanted.size(); ++i) {
             const auto& pattern = move.wanted[i];
             if (!move.arrives && contains(move.route->patterns, pattern))
                 continue;
             Gain gain;
             gain.index = i;
-            gain.giver = take_giver(givers, pattern);
+            gain.giver = take_giver(pattern);
             if (!gain.giver && move.arrives)
                 continue; // its init() does it
             if (!gain.giver) {
@@ -141,7 +142,7 @@ Task<> Rewiring::prepare() {
         }
     }
     for (auto& move : moves_)
-        if (move.arrives) {
+        if (move.route && move.arrives) {
             move.route->expected.assign(move.wanted.size(), false);
             for (const auto& gain : move.gains)
                 move.route->expected[gain.index] = true;
@@ -150,6 +151,7 @@ Task<> Rewiring::prepare() {
 
 // Those that give first let go, so that everybody finds what is theirs.
 void Rewiring::commit() noexcept {
+    std::erase_if(moves_, [](const Move& move) { return !move.route; });
     for (auto& move : moves_)
         for (auto& gain : move.gains)
             if (gain.giver) {

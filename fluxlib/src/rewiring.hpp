@@ -56,7 +56,7 @@ private:
         fluxmq::Subscription subscription;
     };
     struct Move {
-        Input::Route* route;
+        Input::Route* route; // null when it has gone meanwhile
         std::vector<std::string> wanted;
         bool arrives = false;
         bool listens = true;
@@ -70,14 +70,14 @@ private:
         fluxmq::Subscription subscription;
     };
 
-    using Givers = std::multimap<std::string, Input::Route*>;
-    Givers find_givers() const;
-    static Input::Route* take_giver(Givers& givers, const std::string& pattern);
+    void find_givers();
+    Input::Route* take_giver(const std::string& pattern);
     std::vector<std::string> fresh_patterns() const;
     void take(Move& move, const std::vector<std::string>& fresh);
 
     fluxmq::Transport& transport_;
     std::vector<Move> moves_;
+    std::multimap<std::string, Input::Route*> givers_; // who hears a pattern, and is not to hear it any more
     std::vector<Left> left_;
 };
 

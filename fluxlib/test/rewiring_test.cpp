@@ -58,6 +58,13 @@ struct Kinds {
     struct Source : Node {
         using Node::Node;
     };
+    /// Destroys another node while the config that made it is prepared.
+    struct Killer : Sink {
+        using Sink::Sink;
+
+    private:
+        Task<> on_create() override { co_await service().destroy_node("victim"); }
+    };
     struct Refusing : Node {
         using Node::Node;
 
@@ -170,6 +177,7 @@ protected:
             service.register_node<Kinds::Source>("source");
             service.register_node<Kinds::Refusing>("refusing");
             service.register_node<Slow>("slow");
+            service.register_node<Kinds::Killer>("killer");
             co_await service.run();
             const auto text = boost::json::serialize(config);
             co_await service.apply_config(text);
@@ -292,6 +300,51 @@ TEST_P(RewiringOn, what_a_node_that_goes_has_queued_still_goes_its_way) {
         EXPECT_THAT(service.node_ids(), ElementsAre("source", "sink"));
     });
     EXPECT_EQ(ledger.handled, std::vector<int>(11, 1));
+}
+
+TEST_P(RewiringOn, a_node_may_be_destroyed_while_a_config_moves_its_topics) {
+    boost::json::array before;
+    before.push_back(source("source", "data"));
+    before.push_back(sink("victim", "sink", {"data", "more"}));
+    before.push_back(sink("other", "sink", {"more"}));
+    with_graph(before, [&](Service& service) -> Task<> {
+        boost::json::array after;
+        after.push_back(source("source", "data"));
+        after.push_back(sink("victim", "sink", {"new"}));
+        after.push_back(sink("other", "sink", {"more", "data"})); // from the victim
+        after.push_back(sink("killer", "killer", {"data"}));
+        const auto text = boost::json::serialize(after);
+        co_await service.apply_config(text);
+        EXPECT_THAT(service.node_ids(), ElementsAre("source", "other", "killer"));
+        service.node("source").output("out").publish("0");
+    });
+    EXPECT_EQ(ledger.of_node["killer"].size(), 1u);
+}
+
+// While the broker is asked for what is new: there the config waits.
+TEST_P(RewiringOn, a_node_may_be_destroyed_while_its_new_topics_are_subscribed) {
+    boost::json::array before;
+    before.push_back(source("source", "data"));
+    for (int i = 0; i < 20; ++i)
+        before.push_back(sink("n" + std::to_string(i), "sink", {"old." + std::to_string(i)}));
+    with_graph(before, [&](Service& service) -> Task<> {
+        boost::json::array after;
+        after.push_back(source("source", "data"));
+        for (int i = 0; i < 20; ++i)
+            after.push_back(
+                sink("n" + std::to_string(i), "sink", {"data", "old." + std::to_string((i + 1) % 20)}));
+        const auto destroy = [](Service& target, int number) -> Task<> {
+            co_await turn();
+            co_await target.destroy_node("n" + std::to_string(number));
+        };
+        for (const int number : {0, 1, 10, 19})
+            mesh.spawn(destroy(service, number));
+        const auto text = boost::json::serialize(after);
+        co_await service.apply_config(text);
+        EXPECT_EQ(service.node_ids().size(), 17u);
+        service.node("source").output("out").publish("0");
+    });
+    EXPECT_EQ(ledger.handled, std::vector<int>(1, 16));
 }
 
 TEST_P(RewiringOn, what_comes_for_new_nodes_waits_until_they_have_started) {
