@@ -138,9 +138,8 @@ DataTimer read_timer(const json::value& value, const std::string& where) {
         if (!interval)
             continue;
         const double length = interval->is_number() ? interval->to_number<double>() : -1;
-        if (!(length >= 0 &&
-              length <= static_cast<double>(
-                            longest_ms))) // Boost.JSON reads 0e999 as NaN, which is neither less nor more
+        // Boost.JSON reads 0e999 as NaN, which is neither less nor more.
+        if (!(length >= 0 && length <= static_cast<double>(longest_ms)))
             refuse(reader.field(key), "expected milliseconds, got " + shown(*interval));
         timer.interval = std::chrono::milliseconds{static_cast<std::int64_t>(length)};
         break;

@@ -257,9 +257,9 @@ Task<> ServiceRuntime::switch_to(Change& change) {
         }
     co_await finish_leaving(change);
     for (const auto& record : change.remade)
-        if (auto* before = record_of(record->node->id()))
-            record->topics = std::move(before->topics); // they name the id
-        else                                            // somebody has destroyed it meanwhile
+        if (auto* before = record_of(record->node->id())) // nobody has destroyed it meanwhile
+            record->topics = std::move(before->topics);   // they name the id
+        else
             co_await quietly(subscribe_record(*record));
     for (const auto& node_id : change.plan.destroy)
         co_await quietly(command(node_id, NodeCommand::destroy));
