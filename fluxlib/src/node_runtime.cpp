@@ -260,13 +260,15 @@ Task<> NodeRuntime::do_command(NodeCommand command) {
     if (!loop_runs_ && command == NodeCommand::init && lifecycle == NodeState::fresh)
         begin_loop(executor);
     auto done = std::make_shared<Completion>();
-    // A loop that is about to end takes nothing more.
     const bool by_itself = tag_of(executor) == this;
-    if (!loop_runs_ ||
-        !mailbox_->post([this, command, done, by_itself] { return execute(command, done, by_itself); })) {
+    if (!loop_runs_) {
         co_await execute(command, done);
         if (last_command_ == done) // a destroy without a loop to end
             loop_ended();
+    } else if (!mailbox_->post(
+                   [this, command, done, by_itself] { return execute(command, done, by_itself); })) {
+        // The loop is about to end, maybe on another thread: until it has, the rest of a destroyed node is its own.
+        answer_unchanged(NodeState::destroyed, command, *done);
     } else if (by_itself) {
         co_return; // our own hook waits: the command runs when it has returned
     }
@@ -280,30 +282,31 @@ Task<> NodeRuntime::execute(NodeCommand command, std::shared_ptr<Completion> don
     if (!by_itself)
         supervisor_.begin_anew();
     const auto wanted = transition(state_now, command, was_created_);
-    switch (wanted.kind) {
-    case Transition::Kind::nothing:
-        if (state_now == NodeState::error) // what waited for a restart waits in vain
-            set_gates(Gate::not_started);
+    if (wanted.kind != Transition::Kind::run) {
+        if (wanted.kind == Transition::Kind::nothing && state_now == NodeState::error)
+            set_gates(Gate::not_started); // what waited for a restart waits in vain
+        answer_unchanged(state_now, command, *done);
+        co_return;
+    }
+    lifecycle = wanted.through;
+    const bool ok = co_await carry_out(wanted, *done);
+    if (wanted.to == NodeState::destroyed)
+        last_command_ = done;
+    const auto reached = ok ? wanted.to : NodeState::error;
+    co_await enter(reached);
+    settle_after(reached, by_itself);
+    if (wanted.to != NodeState::destroyed)
         done->finish();
-        break;
-    case Transition::Kind::illegal:
-        done->finish(std::make_exception_ptr(
+}
+
+// A command that leaves the node as it is: because it is so already, or because this state does not allow it.
+void NodeRuntime::answer_unchanged(NodeState state_now, NodeCommand command, Completion& done) const {
+    if (transition(state_now, command, was_created_).kind == Transition::Kind::nothing)
+        done.finish();
+    else
+        done.finish(std::make_exception_ptr(
             Error{errc::illegal_transition, "node '" + id + "' is " + std::string{to_string(state_now)} +
                                                 ": cannot " + std::string{to_string(command)} + " it"}));
-        break;
-    case Transition::Kind::run: {
-        lifecycle = wanted.through;
-        const bool ok = co_await carry_out(wanted, *done);
-        if (wanted.to == NodeState::destroyed)
-            last_command_ = done;
-        const auto reached = ok ? wanted.to : NodeState::error;
-        co_await enter(reached);
-        settle_after(reached, by_itself);
-        if (wanted.to != NodeState::destroyed)
-            done->finish();
-        break;
-    }
-    }
 }
 
 // Runs the hooks of a transition; false when it must end in the state `error`.

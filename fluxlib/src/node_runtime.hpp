@@ -122,6 +122,7 @@ private:
     Task<> hand_to(Input::Route& route, Message message);
 
     Task<> execute(NodeCommand command, std::shared_ptr<Completion> done, bool by_itself = false);
+    void answer_unchanged(NodeState state_now, NodeCommand command, Completion& done) const;
     Task<bool> carry_out(const Transition& wanted, Completion& done);
     Task<> open_inputs();
     void set_gates(fluxmq::Inlet::Gate gate) noexcept;
