@@ -58,9 +58,24 @@ inline std::vector<std::string> drain(Mailbox& mailbox) {
     return texts;
 }
 
+inline MailboxLimits blocking(std::size_t messages) {
+    return {.messages = messages, .overflow = Overflow::block};
+}
+
 inline bool balanced(const MailboxCounters& counters) {
     return counters.received == counters.delivered + counters.dropped.total() + counters.pending;
 }
+
+/// A mailbox with one inlet: what a test subscribes with.
+struct Sink {
+    std::shared_ptr<Mailbox> mailbox = Mailbox::create();
+    std::shared_ptr<Inlet> inlet;
+
+    explicit Sink(MailboxLimits limits = {}) : inlet{mailbox->add_inlet(limits)} {}
+    std::vector<std::string> texts() { return drain(*mailbox); }
+    Message pop() { return mailbox->pop_message()->message; }
+    std::uint64_t pending() const { return inlet->counters().pending; }
+};
 
 /// Runs a task beside the test, cancels it, and keeps what came out of it.
 class Cancellable {
