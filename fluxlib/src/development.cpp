@@ -20,7 +20,7 @@ using fluxmq::Error;
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& file, const std::string& why) {
+[[noreturn]] void fail(const std::string& file, const std::string& why) {
     throw Error{errc::invalid_config, "the development id in '" + file + "': " + why};
 }
 
@@ -33,17 +33,17 @@ std::string development_id(const std::string& file) {
         std::ifstream in{file};
         std::string id{std::istreambuf_iterator<char>{in}, {}};
         if (!in.good() && !in.eof())
-            refuse(file, "it cannot be read: " + reason());
+            fail(file, "it cannot be read: " + reason());
         id.erase(id.find_last_not_of(" \t\r\n") + 1);
         if (const auto why = fluxmq::publish_problem(id); !why.empty())
-            refuse(file, "it cannot be part of a topic: " + why + "; delete the file to get a new one");
+            fail(file, "it cannot be part of a topic: " + why + "; delete the file to get a new one");
         return id;
     }
     auto id = to_string(boost::uuids::random_generator{}());
     std::ofstream out{file};
     out << id << std::flush;
     if (!out)
-        refuse(file, "it cannot be written: " + reason());
+        fail(file, "it cannot be written: " + reason());
     return id;
 }
 

@@ -21,15 +21,16 @@ namespace {
 constexpr auto in_settings = "field 'settings': ";
 
 // What is said of a config that could not be applied names the node.
-[[noreturn]] void refuse(const std::string& node_id, const std::string& what) {
+[[noreturn]] void refuse_config(const std::string& node_id, const std::string& what) {
     throw Error{errc::invalid_config, "node '" + node_id + "': " + what};
 }
 
 // The same for what code of the node has thrown.
-[[noreturn]] void refuse(const std::string& node_id, const std::string& where, const std::exception& thrown) {
+[[noreturn]] void refuse_config(const std::string& node_id, const std::string& where,
+                                const std::exception& thrown) {
     const auto* error = dynamic_cast<const Error*>(&thrown);
     if (!error)
-        refuse(node_id, where + thrown.what());
+        refuse_config(node_id, where + thrown.what());
     throw Error{error->kind(), "node '" + node_id + "': " + where + error->detail()};
 }
 
@@ -142,7 +143,7 @@ std::unique_ptr<ServiceRuntime::Record> ServiceRuntime::make_record(DataNode dat
         const auto* typed = dynamic_cast<const Error*>(&error);
         if (typed && typed->kind() == errc::unknown_node_type)
             throw; // it names the node
-        refuse(data.id, "it could not be made: ", error);
+        refuse_config(data.id, "it could not be made: ", error);
     }
     if (!node)
         throw Error{errc::unknown_node_type,
@@ -158,7 +159,7 @@ Task<> ServiceRuntime::prepare(Change& change) {
     const auto caller = boost::asio::any_io_executor{co_await boost::asio::this_coro::executor};
     for (auto& data : change.plan.create) {
         if (const auto* node = look_up(data.id); node && tag_of(caller) == node)
-            refuse(data.id, "its own hook cannot give it another type");
+            refuse_config(data.id, "its own hook cannot give it another type");
         auto record = make_record(data);
         const bool remade = record_of(data.id);
         record->node->runtime_->hide_status(remade); // the id is still that of the node before it
@@ -169,7 +170,7 @@ Task<> ServiceRuntime::prepare(Change& change) {
             try {
                 co_await record->node->runtime_->check_settings(record->config->settings);
             } catch (const std::exception& error) {
-                refuse(record->config->id, in_settings, error);
+                refuse_config(record->config->id, in_settings, error);
             }
     for (const auto& data : change.plan.change) {
         auto* node = look_up(data.id);
@@ -181,7 +182,7 @@ Task<> ServiceRuntime::prepare(Change& change) {
             where = in_settings;
             co_await node->check_settings(data.settings);
         } catch (const std::exception& error) {
-            refuse(data.id, where, error);
+            refuse_config(data.id, where, error);
         }
         co_await node->add_ports(data);
     }
@@ -214,7 +215,7 @@ Task<> ServiceRuntime::init_for_config(NodeRuntime& node) {
         failed = error.what();
     }
     if (!failed.empty())
-        refuse(node_id, "it could not be initialised: " + failed);
+        refuse_config(node_id, "it could not be initialised: " + failed);
 }
 
 void ServiceRuntime::plan_wiring(Change& change) {

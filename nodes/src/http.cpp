@@ -71,7 +71,7 @@ Url parse_url(std::string_view text) {
 
 namespace {
 
-using Message = http::request<http::string_body>;
+using Request = http::request<http::string_body>;
 
 std::string name_of(const HttpRequest& request) {
     const auto& url = request.url;
@@ -97,9 +97,9 @@ std::string name_of(const HttpRequest& request) {
     throw Error{kind, name_of(request) + ": " + why};
 }
 
-Message make_message(const HttpRequest& request) {
+Request make_request(const HttpRequest& request) {
     const auto& url = request.url;
-    Message message{request.post ? http::verb::post : http::verb::get, url.target, 11};
+    Request message{request.post ? http::verb::post : http::verb::get, url.target, 11};
     const bool default_port = url.port == (url.secure ? "443" : "80");
     const auto host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
     message.set(http::field::host, default_port ? host : host + ":" + url.port);
@@ -115,7 +115,7 @@ Message make_message(const HttpRequest& request) {
 template <class Stream>
 Task<std::string> exchange(Stream& stream, const HttpRequest& request) {
     auto& socket = beast::get_lowest_layer(stream);
-    const auto message = make_message(request);
+    const auto message = make_request(request);
     socket.expires_after(request.timeout);
     co_await http::async_write(stream, message, use_awaitable);
     http::response_parser<http::string_body> parser;

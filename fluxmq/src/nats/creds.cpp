@@ -15,22 +15,17 @@ namespace fluxmq::nats {
 
 namespace {
 
-std::string_view next_line(std::string_view& text) noexcept {
-    const auto end = text.find('\n');
-    const auto line = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    return trim(line, " \t\r");
-}
+std::string_view trimmed_line(std::string_view& text) noexcept { return trim(next_line(text), " \t\r"); }
 
 // The first line of the block whose opening line names `title`; empty when there is none.
 std::string_view block(std::string_view text, std::string_view title) noexcept {
     while (!text.empty()) {
-        const auto line = next_line(text);
+        const auto line = trimmed_line(text);
         if (!line.starts_with("---") || line.find("BEGIN") == std::string_view::npos ||
             line.find(title) == std::string_view::npos)
             continue;
         while (!text.empty())
-            if (const auto content = next_line(text); !content.empty())
+            if (const auto content = trimmed_line(text); !content.empty())
                 return content.starts_with("---") ? std::string_view{} : content;
     }
     return {};
@@ -80,7 +75,7 @@ std::string_view parse_nkey_file(std::string_view text) {
     if (const auto seed = block(text, "NKEY SEED"); !seed.empty())
         return seed;
     while (!text.empty())
-        if (const auto line = next_line(text); line.starts_with('S'))
+        if (const auto line = trimmed_line(text); line.starts_with('S'))
             return line;
     throw Error{errc::authorization_failed, "it has no line with an nkey seed, which begins with 'SU'"};
 }

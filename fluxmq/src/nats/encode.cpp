@@ -3,10 +3,10 @@
 
 #include "header_block.hpp"
 #include "protocol.hpp"
+#include "text.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 namespace fluxmq::nats {
@@ -14,12 +14,6 @@ namespace fluxmq::nats {
 namespace {
 
 constexpr std::size_t max_digits = 20;
-
-char* put(char* at, std::string_view text) noexcept {
-    if (!text.empty())
-        std::memcpy(at, text.data(), text.size());
-    return at + text.size();
-}
 
 char* put(char* at, std::uint64_t number) noexcept { return std::to_chars(at, at + max_digits, number).ptr; }
 

@@ -4,8 +4,8 @@
 #include <fluxmq/error.hpp>
 #include <fluxmq/headers.hpp>
 
-#include <algorithm>
-#include <cstring>
+#include "text.hpp"
+
 #include <string>
 
 namespace fluxmq::nats {
@@ -15,20 +15,6 @@ namespace {
 constexpr std::string_view version = "NATS/1.0";
 constexpr std::string_view line_end = "\r\n";
 constexpr std::string_view separator = ": ";
-
-char* put(char* at, std::string_view text) noexcept {
-    std::copy(text.begin(), text.end(), at);
-    return at + text.size();
-}
-
-std::string_view next_line(std::string_view& rest) noexcept {
-    const auto end = rest.find('\n');
-    auto line = rest.substr(0, end);
-    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-    if (!line.empty() && line.back() == '\r')
-        line.remove_suffix(1);
-    return line;
-}
 
 std::string_view trim_left(std::string_view text) noexcept {
     const auto start = text.find_first_not_of(" \t");
