@@ -14,6 +14,8 @@ function(fluxlib_test)
     target_include_directories(${T_NAME} PRIVATE src testing/src)
     fluxlib_test_pch()
     target_precompile_headers(${T_NAME} REUSE_FROM fluxlib_test_pch)
+    # Where the libraries are built in batches (presets asan, tsan): helpers of two tests may have the same name.
+    set_target_properties(${T_NAME} PROPERTIES UNITY_BUILD OFF)
     gtest_discover_tests(${T_NAME}
         DISCOVERY_MODE PRE_TEST
         DISCOVERY_TIMEOUT 60

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The checks, in the order of their cost. usage: scripts/check.sh [--list | --all | STEP...]
+# The checks, in the order of their cost. usage: scripts/check.sh [--list | --all | --without STEP | STEP...]
 # Without arguments: what CI checks. The rest repeats it with the other compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,17 +12,17 @@ steps=(
     "release     scripts/release.sh versions, dates and tags"
     "dev         g++: no warnings, all tests"
     "headers     each public header compiles alone"
-    "tidy        clang-tidy over the libraries"
+    "tidy        clang-tidy over the libraries, fluxctl and the stock nodes"
     "install     an outside project uses the installed package"
     "bench       an optimised build, in which every benchmark runs once"
     "fuzz        the fuzz targets build with libFuzzer, and run for a moment each"
-    "asan        g++: all tests under the address and undefined-behaviour sanitizers"
-    "tsan-clang  clang++: no warnings, all tests under the thread sanitizer"
+    "asan        g++: all tests under the address sanitizer"
+    "tsan-clang  clang++: no warnings, all tests under the thread and undefined-behaviour sanitizers"
 )
 more_steps=(
     "dev-clang   clang++: all tests without a sanitizer"
-    "asan-clang  clang++: all tests under the address and undefined-behaviour sanitizers"
-    "tsan        g++: all tests under the thread sanitizer"
+    "asan-clang  clang++: all tests under the address sanitizer"
+    "tsan        g++: all tests under the thread and undefined-behaviour sanitizers"
 )
 
 build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; }
@@ -44,12 +44,10 @@ step_dev() { build_and_test dev; }
 step_dev_clang() { build_and_test dev-clang; }
 step_headers() { cmake --preset dev-clang && cmake --build --preset dev-clang -j "$jobs" --target header_check; }
 step_tidy() {
-    # For the precompiled header that the compile commands name.
-    cmake --preset dev-clang && cmake --build --preset dev-clang -j "$jobs" --target fluxmq
-    git ls-files -z --cached --others --exclude-standard 'fluxmq/src/*.cpp' 'fluxlib/src/*.cpp' \
-        'fluxctl/src/*.cpp' 'nodes/src/*.cpp' \
-        'fluxmq/testing/*.cpp' 'fluxlib/testing/*.cpp' |
-        xargs -0 --no-run-if-empty -n 1 -P "$jobs" clang-tidy-19 --quiet -p build/dev-clang
+    cmake --preset tidy
+    cmake --build build/tidy --target fluxmq/CMakeFiles/fluxmq.dir/cmake_pch.hxx.pch
+    find build/tidy -path '*/Unity/*.cxx' -print0 |
+        xargs -0 -n 1 -P "$jobs" clang-tidy-19 --quiet -p build/tidy
 }
 step_install() { build dev && tests/install/run.sh "$jobs"; }
 step_bench() { cmake --preset release && cmake --build --preset release -j "$jobs" --target run_bench_quick; }
@@ -69,22 +67,40 @@ list() {
     printf '  %s\n' "${more_steps[@]}"
 }
 
+must_be_step() {
+    if [[ " ${all[*]} " != *" $1 "* ]]; then
+        echo "check: there is no step '$1'; the steps: ${all[*]}" >&2
+        exit 2
+    fi
+}
+
 wanted=()
-for argument in "$@"; do
-    case "$argument" in
+left_out=
+while [[ $# -gt 0 ]]; do
+    case "$1" in
         --list) list; exit 0 ;;
-        -h | --help) echo "usage: scripts/check.sh [--list | --all | STEP...]; the steps:"; list; exit 0 ;;
+        -h | --help)
+            echo "usage: scripts/check.sh [--list | --all | --without STEP | STEP...]; the steps:"
+            list
+            exit 0
+            ;;
         --all) wanted=("${all[@]}") ;;
+        --without)
+            left_out=${2:-}
+            must_be_step "$left_out"
+            shift
+            ;;
         *)
-            if [[ " ${all[*]} " != *" $argument "* ]]; then
-                echo "check: there is no step '$argument'; the steps: ${all[*]}" >&2
-                exit 2
-            fi
-            wanted+=("$argument")
+            must_be_step "$1"
+            wanted+=("$1")
             ;;
     esac
+    shift
 done
 [[ ${#wanted[@]} -gt 0 ]] || wanted=("${usual[@]}")
+for i in "${!wanted[@]}"; do
+    [[ ${wanted[i]} != "$left_out" ]] || unset "wanted[i]"
+done
 
 mkdir -p "$logs"
 start=$SECONDS

@@ -47,7 +47,8 @@ echo "fluxctl new: ok"
 use_pkg_config "$work/moved"
 echo "pkg-config: ok"
 
-cmake --preset dev -B build/shared -DBUILD_SHARED_LIBS=ON -DFLUXLIB_BUILD_TESTS=OFF -DFLUXLIB_BUILD_EXAMPLES=OFF
+cmake --preset dev -B build/shared -DBUILD_SHARED_LIBS=ON -DFLUXLIB_BUILD_TESTS=OFF -DFLUXLIB_BUILD_EXAMPLES=OFF \
+    -DFLUXLIB_BUILD_FLUXCTL=OFF -DFLUXLIB_BUILD_CONFORMANCE=OFF
 cmake --build build/shared -j "$jobs"
 cmake --install build/shared --prefix "$work/shared"
 use_pkg_config "$work/shared"
