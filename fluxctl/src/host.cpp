@@ -220,26 +220,29 @@ void Host::look_later() {
 // --- Another flow ------------------------------------------------------------------------------------------------
 
 Task<> Host::look() {
-    std::string refused;
+    HostEvent refused{HostEvent::Kind::flow_refused, {}, {}};
     try {
         auto wanted = options_.next();
         if (!wanted)
             co_return;
         auto change = prepare(std::move(*wanted));
         co_await switch_to(change);
+    } catch (const flow::Refused& error) {
+        refused.problems = error.problems();
+        refused.text = error.what();
     } catch (const std::exception& error) {
-        refused = error.what();
+        refused.text = error.what();
     }
     const auto& name = present_.flow.name;
-    if (refused.empty())
-        options_.on_event({HostEvent::Kind::flow_changed, name, ""});
-    else
-        options_.on_event({HostEvent::Kind::flow_refused, name, refused});
+    refused.id = name;
+    options_.on_event(refused.text.empty() ? HostEvent{HostEvent::Kind::flow_changed, name, ""} : refused);
 }
 
 // What a type or a constructor refuses is known before anything changes.
 Host::Change Host::prepare(Wanted wanted) {
-    wanted.types.check(wanted.flow);
+    auto problems = wanted.types.check(wanted.flow);
+    if (!problems.empty())
+        throw flow::Refused{std::move(problems)};
     Change change{std::move(wanted), {}, {}, {}};
     const auto& [flow, types] = change.wanted;
     for (const auto place : start_order(flow)) {
@@ -251,14 +254,15 @@ Host::Change Host::prepare(Wanted wanted) {
         for (const auto& node : plan.create) {
             try {
                 change.made.insert_or_assign(node.id, types.make(*hosted, node));
-            } catch (const fluxmq::Error& error) {
-                throw fluxmq::Error{error.kind(), "node '" + node.id + "': " + error.detail()};
             } catch (const std::exception& error) {
-                throw fluxmq::Error{fluxmq::errc::invalid_config, "node '" + node.id + "': " + error.what()};
+                problems.push_back({flow::place_of(flow, node.id).settings, flow::field_of(service, node),
+                                    error.what(), ""});
             }
         }
         change.services.push_back(std::move(hosted));
     }
+    if (!problems.empty())
+        throw flow::Refused{std::move(problems)};
     return change;
 }
 

@@ -36,6 +36,8 @@ struct HostEvent {
     Kind kind;
     std::string id;
     std::string text;
+    std::vector<flow::Problem> problems =
+        {}; ///< of flow_refused: those that have a place in the file, or `text`
 };
 
 /// A flow, and what its nodes are made of.
@@ -72,7 +74,7 @@ std::vector<std::size_t> start_order(const flow::Flow& flow);
 /// All services of a flow in this process, with a clock for their GLOBAL nodes.
 class Host {
 public:
-    /// Makes all nodes. Throws Error{unknown_node_type}, and what the constructor of a node throws, with its id.
+    /// Makes all nodes. Throws flow::Refused: unknown types, or what the constructors of nodes have thrown.
     Host(Wanted wanted, HostOptions options);
     ~Host();
 

@@ -58,30 +58,35 @@ void NodeTypes::load_folder(const fs::path& folder) {
         load(file);
 }
 
-const NodeTypes::Entry& NodeTypes::find(const fluxlib::DataNode& data) const {
-    if (const auto found = types_.find(data.type); found != types_.end())
-        return found->second;
-    const auto known = names();
-    std::string list;
-    for (const auto& name : known)
-        list += (list.empty() ? "" : ", ") + name;
-    auto text = "node '" + data.id + "' has type '" + data.type + "'; ";
-    if (const auto meant = nearest(data.type, known); !meant.empty())
-        text += "did you mean '" + meant + "'? ";
-    throw Error{errc::unknown_node_type, text + "Known are " + (list.empty() ? "none" : list) +
-                                             "; others come from plugins (--plugin, FLUX_PLUGIN_PATH, or "
-                                             "'plugins' in the flow file)"};
-}
-
-void NodeTypes::check(const flow::Flow& flow) const {
+std::vector<flow::Problem> NodeTypes::check(const flow::Flow& flow) const {
+    std::vector<flow::Problem> problems;
     for (const auto& service : flow.services)
         for (const auto& node : service.nodes)
-            find(node);
+            if (!types_.contains(node.type))
+                problems.push_back({flow::place_of(flow, node.id).type,
+                                    flow::field_of(service, node) + ".type",
+                                    "there is no node type '" + node.type + "'", suggestion(node.type)});
+    return problems;
+}
+
+std::string NodeTypes::suggestion(const std::string& unknown) const {
+    const auto known = names();
+    std::string text;
+    if (const auto meant = nearest(unknown, known); !meant.empty())
+        text = "did you mean '" + meant + "'? ";
+    text += "known are ";
+    for (const auto& name : known)
+        text += (&name == known.data() ? "" : ", ") + name;
+    return text + (known.empty() ? "none" : "") +
+           "; others come from plugins (--plugin, FLUX_PLUGIN_PATH, or 'plugins' in the flow file)";
 }
 
 std::unique_ptr<fluxlib::Node> NodeTypes::make(fluxlib::Service& service,
                                                const fluxlib::DataNode& data) const {
-    return find(data).type.make(service, data);
+    const auto found = types_.find(data.type);
+    if (found == types_.end())
+        throw Error{errc::unknown_node_type, "node '" + data.id + "' has type '" + data.type + "'"};
+    return found->second.type.make(service, data);
 }
 
 std::vector<std::string> NodeTypes::names() const {

@@ -25,8 +25,8 @@ public:
     /// All plugins (`*.so`) of a folder. Throws as load(), also when there is no such folder.
     void load_folder(const std::filesystem::path& folder);
 
-    /// Throws Error{unknown_node_type} for the first node of another type, with a suggestion.
-    void check(const flow::Flow& flow) const;
+    /// The nodes of other types, each with a suggestion.
+    std::vector<flow::Problem> check(const flow::Flow& flow) const;
 
     /// Throws Error{unknown_node_type}, and what the node's constructor throws.
     std::unique_ptr<fluxlib::Node> make(fluxlib::Service& service, const fluxlib::DataNode& data) const;
@@ -43,7 +43,7 @@ private:
         std::filesystem::path origin;
     };
     const Opened& open(const std::filesystem::path& plugin);
-    const Entry& find(const fluxlib::DataNode& data) const;
+    std::string suggestion(const std::string& unknown) const;
 
     std::map<std::string, Entry, std::less<>> types_;
     using OpenedByPath = std::map<std::filesystem::path, Opened>;

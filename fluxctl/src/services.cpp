@@ -82,15 +82,4 @@ std::string service_id_of(const json::object& service) {
     return id.empty() ? text_at(service, "name") : id;
 }
 
-std::string service_name_of(std::string_view id) {
-    constexpr std::string_view known = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    std::string name;
-    for (const char c : id) {
-        const bool within_character = (c & 0xC0) == 0x80; // a byte of UTF-8 that is not the first
-        if (!within_character)
-            name += known.find(c) == std::string_view::npos ? '_' : c;
-    }
-    return name;
-}
-
 } // namespace fluxctl

@@ -32,7 +32,5 @@ double number_at(const boost::json::object& object, std::string_view field);
 std::vector<boost::json::object> objects_at(const boost::json::object& object, std::string_view field);
 /// The id that a Flux service has in topics; names of the protocol do not have all of its characters.
 std::string service_id_of(const boost::json::object& service);
-/// The name that the protocol has for a service of this id: each character that it does not know is a `_`.
-std::string service_name_of(std::string_view id);
 
 } // namespace fluxctl

@@ -5,7 +5,6 @@
 #include "gaps.hpp"
 #include "nearest.hpp"
 #include "server_address.hpp"
-#include "services.hpp"
 #include "settings.hpp"
 
 #include <boost/json/parse.hpp>
@@ -45,11 +44,6 @@ TEST(Arguments, a_header_leaves_the_word_after_it_alone) {
     app.parse("-H a:1 text --header b:2");
     EXPECT_EQ(payload, "text");
     EXPECT_EQ(headers, (std::vector<std::string>{"a:1", "b:2"}));
-}
-
-TEST(Services, have_a_name_of_the_characters_that_the_protocol_knows) {
-    EXPECT_EQ(service_name_of("Vision-2_b"), "Vision-2_b");
-    EXPECT_EQ(service_name_of("plant.1/größe €"), "plant_1_gr__e__");
 }
 
 TEST(Settings, pairs_make_an_object) {

@@ -130,8 +130,9 @@ TEST_F(RunTest, nodes_come_from_plugins) {
     with_echo("");
     const auto unknown = run("");
     EXPECT_EQ(unknown.code, 2) << unknown.output;
-    EXPECT_THAT(unknown.output, AllOf(HasSubstr("node 'e' has type 'echo'"), HasSubstr("json-lines"),
-                                      HasSubstr("--plugin"), Not(HasSubstr("STARTING"))));
+    EXPECT_THAT(unknown.output,
+                AllOf(HasSubstr("flow.yaml:4:17: services.s.nodes.e.type: there is no node type 'echo'"),
+                      HasSubstr("json-lines"), HasSubstr("--plugin"), Not(HasSubstr("STARTING"))));
 
     const auto by_option = run("", "--plugin " FLUXLIB_TEST_PLUGIN);
     EXPECT_EQ(by_option.code, 0) << by_option.output;
@@ -254,7 +255,8 @@ TEST_F(RunReload, a_mistake_changes_nothing_and_is_told) {
         co_await program.line_with("node 'log': there is no input 'inn'; this type has 'in'");
         co_await expect_unchanged(program);
         write_flow(logger("log", "prefix: 'two: '") + "      more: {type: loger}\n", edge);
-        co_await program.line_with("node 'more' has type 'loger'; did you mean 'logger'?");
+        co_await program.line_with("flow.yaml:9:20: services.logs.nodes.more.type: there is no node type "
+                                   "'loger'; did you mean 'logger'?");
         co_await expect_unchanged(program);
         write_flow(logger("log", "prefix: 'two: '"), edge, "plugins: [lost.so]\n");
         co_await program.line_with("lost.so");
@@ -271,15 +273,17 @@ TEST_F(RunReload, a_mistake_changes_nothing_and_is_told) {
     });
 }
 
-TEST_F(RunReload, the_reason_of_a_refusal_is_in_its_json) {
+TEST_F(RunReload, what_a_node_refuses_is_told_with_its_line_in_json_too) {
     write_flow("", "");
     with_run(
         [&](test::Process& program) -> fluxlib::Task<> {
             write_flow(logger("log", "level: loud"), "timer.out -> log.in");
-            const auto line = co_await program.line_with("unchanged");
+            const auto line = co_await program.line_with("loud");
             const auto told = boost::json::parse(line).as_object();
-            EXPECT_EQ(told.at("event"), "flow");
-            EXPECT_THAT(std::string{told.at("error").as_string()}, HasSubstr("field 'level' is 'loud'"));
+            EXPECT_EQ(told.at("line"), 8);
+            EXPECT_EQ(told.at("field"), "services.logs.nodes.log");
+            EXPECT_THAT(std::string{told.at("what").as_string()}, HasSubstr("field 'level' is 'loud'"));
+            co_await program.line_with(R"({"event":"flow","id":"plant","status":"unchanged"})");
         },
         true);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "discovery.hpp"
 
+#include <fluxmq/topic.hpp>
+
 #include "service_runtime.hpp"
 #include "tagged_executor.hpp"
 
@@ -69,7 +71,7 @@ std::string serialized(const json::object& answer) {
 }
 
 json::object endpoint(const NodeRuntime& node, const Input& input, const std::string& topic) {
-    return {{"name", Discovery::name_for(node.id + "-" + input.alias())},
+    return {{"name", fluxmq::discovery_name(node.id + "-" + input.alias())},
             {"subject", topic},
             {"queue_group", ""}};
 }
@@ -137,7 +139,7 @@ const Discovery::Verb Discovery::verbs[] = {
     {"PING", &Discovery::ping}, {"INFO", &Discovery::info}, {"STATS", &Discovery::stats}};
 
 Discovery::Discovery(const ServiceRuntime& service)
-    : service_{service}, name_{name_for(service.id)}, id_{make_id()} {
+    : service_{service}, name_{fluxmq::discovery_name(service.id)}, id_{make_id()} {
     if (!is_semantic_version(service.options.version))
         throw Error{errc::invalid_config, "service '" + service.id + "': ServiceOptions::version is '" +
                                               service.options.version +
@@ -145,17 +147,6 @@ Discovery::Discovery(const ServiceRuntime& service)
 }
 
 Discovery::~Discovery() { close(); }
-
-std::string Discovery::name_for(std::string_view text) {
-    std::string name;
-    for (const char c : text) {
-        const bool allowed =
-            (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-        if (allowed || (c & 0xC0) != 0x80) // one `_` for all bytes of a character
-            name += allowed ? c : '_';
-    }
-    return name;
-}
 
 Task<> Discovery::open() {
     started_ = now_as_text();

@@ -36,9 +36,6 @@ public:
     /// Ends the answers. Idempotent.
     void close() noexcept;
 
-    /// `text` with every character that the protocol does not allow in a name as a `_`.
-    static std::string name_for(std::string_view text);
-
 private:
     struct Verb;
     static const Verb verbs[];

@@ -58,4 +58,15 @@ std::string Topic::time() const { return prefix_ + "service.tick"; }
 std::string Topic::node_time() const { return prefix_ + "service/tick"; }
 std::string Topic::ide_status() const { return prefix_ + "ide.status"; }
 
+std::string discovery_name(std::string_view id) {
+    std::string name;
+    for (const char c : id) {
+        const bool allowed =
+            (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+        if (allowed || (c & 0xC0) != 0x80) // one `_` for all bytes of a character
+            name += allowed ? c : '_';
+    }
+    return name;
+}
+
 } // namespace fluxmq

@@ -56,6 +56,11 @@ void print_status(HostEvent::Kind kind, const std::string& id, const std::string
         print_line(fmt::format("{} {}: {}", name_of(kind), id, status));
 }
 
+// Of what has no place in the file.
+void complain(const Run& run, const std::string& what, bool as_json) {
+    flow::complain(run.file, std::vector<flow::Problem>(1, flow::Problem{{}, "", what, ""}), as_json);
+}
+
 void print_event(const HostEvent& event, const Run& run, bool as_json) {
     using enum HostEvent::Kind;
     switch (event.kind) {
@@ -68,15 +73,11 @@ void print_event(const HostEvent& event, const Run& run, bool as_json) {
         break;
     case flow_changed: print_status(event.kind, event.id, "changed", as_json); break;
     case flow_refused:
-        if (as_json) {
-            print_json(json::object{{"event", name_of(event.kind)},
-                                    {"id", event.id},
-                                    {"status", "unchanged"},
-                                    {"error", event.text}});
-        } else {
-            std::cerr << "fluxctl: " << run.file << ": " << event.text << '\n';
-            print_status(event.kind, event.id, "unchanged", as_json);
-        }
+        if (event.problems.empty())
+            complain(run, event.text, as_json);
+        else
+            flow::complain(run.file, event.problems, as_json);
+        print_status(event.kind, event.id, "unchanged", as_json);
         break;
     }
 }
@@ -168,8 +169,11 @@ fluxlib::Task<int> host_flow(const Context& context, const Run& run) {
         if (!wanted)
             co_return usage;
         host = std::make_unique<Host>(std::move(*wanted), options);
+    } catch (const flow::Refused& refused) {
+        flow::complain(run.file, refused.problems(), context.json);
+        co_return usage;
     } catch (const fluxmq::Error& error) {
-        std::cerr << "fluxctl: " << run.file << ": " << error.what() << '\n';
+        complain(run, error.what(), context.json);
         co_return usage;
     }
     boost::asio::signal_set signals{co_await boost::asio::this_coro::executor, SIGINT, SIGTERM};

@@ -2,6 +2,8 @@
 // ls and info: the services that answer, after the NATS service protocol.
 #include "services.hpp"
 
+#include <fluxmq/topic.hpp>
+
 #include "arguments.hpp"
 #include "command.hpp"
 #include "connection.hpp"
@@ -72,7 +74,7 @@ fluxlib::Task<int> show(const Context& context, const Ask& ask) {
     if (ask.name.empty())
         subjects = {"$SRV.PING", "$SRV.INFO"};
     else
-        subjects = {"$SRV.INFO." + service_name_of(ask.name)};
+        subjects = {"$SRV.INFO." + fluxmq::discovery_name(ask.name)};
     const auto services = co_await ask_services(*transport, subjects, ask.wait);
     co_await transport->close();
     if (services.empty())

@@ -11,13 +11,11 @@ std::string Problem::text(std::string_view file) const {
     std::string text{file};
     if (place.line > 0)
         text += ':' + std::to_string(place.line) + ':' + std::to_string(place.column);
-    text += ": ";
-    if (!field.empty())
-        text += field + ": ";
-    text += what;
-    if (!suggestion.empty())
-        text += "; " + suggestion;
-    return text;
+    return text + ": " + statement();
+}
+
+std::string Problem::statement() const {
+    return (field.empty() ? "" : field + ": ") + what + (suggestion.empty() ? "" : "; " + suggestion);
 }
 
 json::value Problem::json(std::string_view file) const {
@@ -25,8 +23,31 @@ json::value Problem::json(std::string_view file) const {
             {"field", field}, {"what", what},       {"suggestion", suggestion}};
 }
 
+namespace {
+
+std::string statements(const std::vector<Problem>& problems) {
+    std::string all;
+    for (const auto& problem : problems)
+        all += (all.empty() ? "" : "\n") + problem.statement();
+    return all;
+}
+
+} // namespace
+
+Refused::Refused(std::vector<Problem> problems)
+    : std::runtime_error{statements(problems)}, problems_{std::move(problems)} {}
+
 std::string topic_of(const Flow& flow, const Port& output) {
     return flow.name + '.' + output.node + '.' + output.alias;
+}
+
+NodePlace place_of(const Flow& flow, std::string_view node) {
+    const auto found = flow.places.find(node);
+    return found == flow.places.end() ? NodePlace{} : found->second;
+}
+
+std::string field_of(const Service& service, const fluxlib::DataNode& node) {
+    return "services." + service.id + ".nodes." + node.id;
 }
 
 json::value to_json(const Flow& flow) {

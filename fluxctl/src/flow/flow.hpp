@@ -4,6 +4,8 @@
 #include <fluxlib/config.hpp>
 
 #include <chrono>
+#include <map>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +33,13 @@ struct Edge {
 
 struct Service {
     std::string id;
-    std::vector<fluxlib::DataNode>
-        nodes; ///< with the topics of all edges: what a manager sends as their config
+    std::vector<fluxlib::DataNode> nodes; ///< with the topics of all edges: their config
+};
+
+/// Of a node in the file, for what only those find wrong who have its type.
+struct NodePlace {
+    Place type;
+    Place settings; ///< of the node itself where it has none
 };
 
 struct Flow {
@@ -41,10 +48,15 @@ struct Flow {
     std::vector<std::string> plugins;   ///< paths of shared libraries with node types, as written
     std::vector<Service> services;
     std::vector<Edge> edges;
+    std::map<std::string, NodePlace, std::less<>> places; ///< by node; none of a flow that was in no file
 };
 
 /// Where the output of an edge publishes, and its input listens.
 std::string topic_of(const Flow& flow, const Port& output);
+
+/// Where a node stands in the file, and how a Problem names it: `services.vision.nodes.camera`.
+NodePlace place_of(const Flow& flow, std::string_view node);
+std::string field_of(const Service& service, const fluxlib::DataNode& node);
 
 /// For scripts: what a flow file means.
 boost::json::value to_json(const Flow& flow);
@@ -58,8 +70,20 @@ struct Problem {
 
     /// `flow.yaml:7:12: services.vision.nodes.camera.timer: ...`
     std::string text(std::string_view file) const;
+    /// The same without the file and the place.
+    std::string statement() const;
     boost::json::value json(std::string_view file) const;
     friend bool operator==(const Problem&, const Problem&) = default;
+};
+
+/// A flow that those who have the types of its nodes cannot run.
+class Refused : public std::runtime_error {
+public:
+    explicit Refused(std::vector<Problem> problems);
+    const std::vector<Problem>& problems() const noexcept { return problems_; }
+
+private:
+    std::vector<Problem> problems_;
 };
 
 struct Parsed {

@@ -351,14 +351,18 @@ private:
         fluxlib::DataNode node{.id = at.name};
         const auto members = optional_members_of(at);
         check_known(members, {"type", "name", "settings", "timer", "inputs", "outputs", "supervision"});
-        read_type(at, find(members, "type"), node);
+        const auto* type = find(members, "type");
+        read_type(at, type, node);
         if (const auto* name = find(members, "name"))
             node.name = text_of(*name).value_or("");
         if (const auto* timer_at = find(members, "timer"))
             node.timer = timer(*timer_at);
-        if (const auto* settings = find(members, "settings"))
+        const auto* settings = find(members, "settings");
+        if (settings)
             for (const auto& member : optional_members_of(*settings))
                 node.settings[member.name] = json(member);
+        flow_.places.emplace(at.name,
+                             NodePlace{type ? type->place : at.key, settings ? settings->key : at.key});
         if (const auto* inputs = find(members, "inputs"))
             node.inputs = ports<fluxlib::DataInput>(*inputs, fluxmq::subscribe_problem, "");
         if (const auto* outputs = find(members, "outputs"))

@@ -63,9 +63,8 @@ boost::json::value to_json(std::span<const DataNode> nodes);
 /// What turns one config into another.
 struct ConfigPlan {
     std::vector<std::string> destroy; ///< ids that are gone or have another type, in the order they were in
-    std::vector<DataNode>
-        change; ///< nodes that stay and differ: in settings, ports, timer, supervision or name
-    std::vector<DataNode> create; ///< new nodes, and those that have another type
+    std::vector<DataNode> change;     ///< that stay and differ: settings, ports, timer, supervision, name
+    std::vector<DataNode> create;     ///< new nodes, and those that have another type
 };
 
 ConfigPlan diff_config(std::span<const DataNode> current, std::span<const DataNode> wanted);

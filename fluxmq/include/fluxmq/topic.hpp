@@ -56,4 +56,8 @@ private:
     std::string prefix_; // empty, or with its dot
 };
 
+/// What NATS's service protocol ($SRV, ADR-32) calls a service, or an endpoint, of this id: each character, of UTF-8,
+/// that is not allowed in a name there is a `_`.
+std::string discovery_name(std::string_view id);
+
 } // namespace fluxmq

@@ -49,6 +49,11 @@ TEST(Topic, an_invalid_prefix_is_refused) {
         EXPECT_EQ(kind_of([&] { Topic{prefix}; }), errc::invalid_topic) << prefix;
 }
 
+TEST(Topic, discovery_names_have_only_the_characters_of_the_service_protocol) {
+    EXPECT_EQ(discovery_name("Vision-2_b"), "Vision-2_b");
+    EXPECT_EQ(discovery_name("plant.1/größe €"), "plant_1_gr__e__");
+}
+
 TEST(Topic, names_are_overridden_by_derivation) {
     struct Mine : Topic {
         using Topic::Topic;
