@@ -374,11 +374,15 @@ void Host::start_nodes(std::shared_ptr<Hosted> hosted) {
                    [hosted](std::exception_ptr) { hosted->nodes_started.notify(); });
 }
 
+void Host::tell_to_end(Hosted& hosted) {
+    hosted.ends = true;
+    hosted.shutdown();
+}
+
 Task<> Host::finish(std::shared_ptr<Hosted> hosted) {
     if (!hosted->runs)
         co_return;
-    hosted->ends = true;
-    hosted->shutdown();
+    tell_to_end(*hosted);
     co_await hosted->ended.wait();
     if (hosted->starts)
         co_await hosted->nodes_started.wait();
@@ -414,6 +418,10 @@ Task<> Host::stop() {
         for (const auto& id : hosted->node_ids())
             if (hosted->node(id).lifecycle() == fluxlib::NodeState::error)
                 report_.failed = true;
+    // Without its broker each waits a while for that to come back, and nothing is on its way from one to the next.
+    if (!transport_->connected())
+        for (const auto& hosted : services_)
+            tell_to_end(*hosted);
     for (auto hosted = services_.rbegin(); hosted != services_.rend(); ++hosted)
         co_await finish(*hosted);
     co_await watch_->close();

@@ -110,6 +110,7 @@ private:
     fluxlib::Task<> apply(std::shared_ptr<Hosted> hosted, const Nodes& nodes);
     fluxlib::Task<> bring_up(std::shared_ptr<Hosted> hosted);
     void start_nodes(std::shared_ptr<Hosted> hosted);
+    static void tell_to_end(Hosted& hosted);
     fluxlib::Task<> finish(std::shared_ptr<Hosted> hosted);
     fluxlib::Task<> run_until_end();
     void look_later();

@@ -108,6 +108,25 @@ TEST_F(RunTest, without_the_broker_it_says_so) {
     EXPECT_THAT(run.output, HasSubstr("127.0.0.1:1"));
 }
 
+TEST_F(RunTest, services_that_have_lost_the_broker_end_together) {
+    write_flow();
+    boost::asio::io_context loop{1};
+    test::run_to_end(loop, [&]() -> fluxlib::Task<> {
+        fluxmq::testing::NatsServer server;
+        test::Process program{loop, {FLUXCTL, "run", path("flow.yaml"), "--transport", server.url()}};
+        co_await program.line_with("node lines: started");
+        server.kill9();
+        for (const std::string service : {"[source]", "[sink]"})
+            while (program.seen().find(service + " [info] disconnected") == std::string::npos)
+                co_await program.line_with("disconnected");
+        program.kill(SIGINT);
+        const auto code = co_await program.end();
+        EXPECT_EQ(code, 0);
+        // Each waits for the broker, so one after the other would take as often as long.
+        EXPECT_LT(program.seen().rfind("the service ends"), program.seen().find("the service has ended"));
+    }());
+}
+
 TEST_F(RunTest, an_interrupt_ends_it_in_order) {
     write_flow();
     const auto run =
@@ -177,8 +196,8 @@ TEST_F(RunTest, wrong_settings_are_told_before_anything_starts) {
     write("flow.yaml", std::string{text}.replace(text.find("t > 20"), 6, "t >> 2"));
     const auto run = fluxctl("run " + path("flow.yaml") + " --for 100ms");
     EXPECT_EQ(run.code, 2) << run.output;
-    EXPECT_THAT(run.output, AllOf(HasSubstr("node 'warm'"), HasSubstr("'where'"), HasSubstr("column 4"),
-                                  Not(HasSubstr("STARTING"))));
+    EXPECT_THAT(run.output, AllOf(HasSubstr("flow.yaml:9:28: services.sink.nodes.warm: "),
+                                  HasSubstr("'where'"), HasSubstr("column 4"), Not(HasSubstr("STARTING"))));
 }
 
 // --- The file changes while the flow runs ------------------------------------------------------------------------
