@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A service on a nats-server that dies: it must come back by itself and say so.
+#include <fluxmq/testing/tcp_proxy.hpp>
+
 #include "support.hpp"
 
 #include <boost/asio/post.hpp>
@@ -16,9 +18,9 @@ NodeOptions ports(std::string in, std::string out) {
     return options;
 }
 
-std::shared_ptr<fluxmq::Nats> quick_to_reconnect(const Mesh& mesh) {
+std::shared_ptr<fluxmq::Nats> quick_to_reconnect(std::string url) {
     return std::make_shared<fluxmq::Nats>(
-        fluxmq::NatsOptions{.servers = {mesh.server().url()}, .reconnect_time_wait = 100ms});
+        fluxmq::NatsOptions{.servers = {std::move(url)}, .reconnect_time_wait = 100ms});
 }
 
 TEST(reconnect, after_a_reconnect_the_statuses_are_announced_again_and_every_input_works) {
@@ -26,7 +28,7 @@ TEST(reconnect, after_a_reconnect_the_statuses_are_announced_again_and_every_inp
     Log log;
     mesh.run([&]() -> Task<> {
         RecordingService service{"svc", mesh.options(), log};
-        service.attach(quick_to_reconnect(mesh));
+        service.attach(quick_to_reconnect(mesh.server().url()));
         auto owned = std::make_unique<Recorder>(service, "n", ports("a", "b"), log);
         service.append_node(std::move(owned));
         co_await service.run();
@@ -50,16 +52,20 @@ TEST(reconnect, what_a_service_announces_while_the_server_is_away_arrives) {
     Mesh mesh{Broker::nats};
     Log log;
     mesh.run([&]() -> Task<> {
+        // Only the service loses the server: the manager is there all the time.
+        fluxmq::testing::TcpProxy proxy{"127.0.0.1", mesh.server().port()};
         RecordingService service{"svc", mesh.options(), log};
-        service.attach(quick_to_reconnect(mesh));
+        service.attach(quick_to_reconnect("nats://" + proxy.address()));
         co_await service.run();
-        const auto watcher = std::make_shared<fluxmq::Nats>(
-            fluxmq::NatsOptions{.servers = {mesh.server().url()}, .reconnect_time_wait = 20ms});
-        FakeManager manager{watcher};
-        co_await manager.attach();
-        mesh.server().restart();
-        co_await log.wait_for_count(4); // on_connected, on_init, on_ready, and on_connected again
-        co_await manager.wait_for_service("svc", "READY");
+        const auto manager = co_await mesh.manager();
+        proxy.refuse_connections();
+        proxy.cut(fluxmq::testing::TcpProxy::Ending::reset);
+        while (service.transport().connected())
+            co_await boost::asio::post(boost::asio::use_awaitable);
+        service.send_status("CALIBRATING");
+        proxy.accept_connections();
+        co_await manager->wait_for_service("svc", "CALIBRATING",
+                                           2); // when it was said, and again when it is back
         service.shutdown();
         co_await service.wait();
     }());
@@ -80,7 +86,7 @@ TEST(reconnect, a_pipeline_under_load_survives_ten_kills_in_order) {
     Log log;
     mesh.run([&]() -> Task<> {
         RecordingService service{"svc", mesh.options(), log};
-        service.attach(quick_to_reconnect(mesh));
+        service.attach(quick_to_reconnect(mesh.server().url()));
         auto& source = service.append_node<Node>("source", ports("none", "a"));
         service.append_node(std::make_unique<Stage>(service, "stage", ports("a", "b"), log));
         auto owned = std::make_unique<Stage>(service, "sink", ports("b", "c"), log);
