@@ -16,11 +16,12 @@ demo: ## build and run the demo; INPUT=FILE or - reads lines, TRANSPORT=nats://.
 	@scripts/build-demo.sh $(JOBS) </dev/null
 	@$(DEMO) $(if $(INPUT),--input '$(INPUT)') $(if $(TRANSPORT),--transport '$(TRANSPORT)')
 
+# Two tests a core: most of them wait, for a server say.
 test: ## build everything and run all tests
 	@scripts/install-deps.sh build test
 	cmake --preset dev -DFLUXLIB_BUILD_TESTS=ON -DFLUXLIB_BUILD_EXAMPLES=ON
 	cmake --build --preset dev -j $(JOBS)
-	ctest --preset dev -j $$((2 * $(JOBS))) # most of them wait, for a server say
+	ctest --preset dev -j $$((2 * $(JOBS)))
 
 chaos: ## two hundred schedules of killed servers and broken connections; SEED=17 SERVERS=3 replays one
 	@scripts/install-deps.sh build test

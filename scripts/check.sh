@@ -46,8 +46,17 @@ step_headers() { cmake --preset dev-clang && cmake --build --preset dev-clang -j
 step_tidy() {
     cmake --preset tidy
     cmake --build build/tidy --target fluxmq/CMakeFiles/fluxmq.dir/cmake_pch.hxx.pch
-    find build/tidy -path '*/Unity/*.cxx' -print0 |
-        xargs -0 -n 1 -P "$jobs" clang-tidy-19 --quiet -p build/tidy
+    local batches seen source
+    mapfile -t batches < <(sed -n 's/^ *"file": "\(.*\)",*$/\1/p' build/tidy/compile_commands.json | grep -v cmake_pch)
+    seen="${batches[*]} $(cat "${batches[@]}")"
+    for source in $(git ls-files --cached --others --exclude-standard \
+        {fluxmq,fluxlib,fluxctl,nodes}/src/'*.cpp' {fluxmq,fluxlib}/testing/'*.cpp'); do
+        if [[ $seen != *"/$source"* ]]; then
+            echo "no batch has $source: is it in the CMakeLists.txt of its folder?"
+            exit 1
+        fi
+    done
+    printf '%s\0' "${batches[@]}" | xargs -0 -n 1 -P "$jobs" clang-tidy-19 --quiet -p build/tidy
 }
 step_install() { build dev && tests/install/run.sh "$jobs"; }
 step_bench() { cmake --preset release && cmake --build --preset release -j "$jobs" --target run_bench_quick; }
@@ -67,15 +76,19 @@ list() {
     printf '  %s\n' "${more_steps[@]}"
 }
 
-must_be_step() {
-    if [[ " ${all[*]} " != *" $1 "* ]]; then
-        echo "check: there is no step '$1'; the steps: ${all[*]}" >&2
-        exit 2
-    fi
+is_one_of() { # WORD WORDS...
+    local each
+    for each in "${@:2}"; do [[ $each != "$1" ]] || return 0; done
+    return 1
+}
+must_be_one_of() { # WORD WORDS...
+    is_one_of "$@" && return
+    echo "check: there is no step '$1'; the steps: ${*:2}" >&2
+    exit 2
 }
 
 wanted=()
-left_out=
+left_out=()
 while [[ $# -gt 0 ]]; do
     case "$1" in
         --list) list; exit 0 ;;
@@ -86,21 +99,26 @@ while [[ $# -gt 0 ]]; do
             ;;
         --all) wanted=("${all[@]}") ;;
         --without)
-            left_out=${2:-}
-            must_be_step "$left_out"
+            left_out+=("${2:-}")
             shift
             ;;
         *)
-            must_be_step "$1"
+            must_be_one_of "$1" "${all[@]}"
             wanted+=("$1")
             ;;
     esac
-    shift
+    shift || break
 done
 [[ ${#wanted[@]} -gt 0 ]] || wanted=("${usual[@]}")
+for name in "${left_out[@]}"; do must_be_one_of "$name" "${wanted[@]}"; done
 for i in "${!wanted[@]}"; do
-    [[ ${wanted[i]} != "$left_out" ]] || unset "wanted[i]"
+    ! is_one_of "${wanted[i]}" "${left_out[@]}" || unset "wanted[i]"
 done
+
+if [[ ${#wanted[@]} -eq 0 ]]; then
+    echo "check: no step is left" >&2
+    exit 2
+fi
 
 mkdir -p "$logs"
 start=$SECONDS

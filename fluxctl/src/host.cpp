@@ -220,22 +220,20 @@ void Host::look_later() {
 // --- Another flow ------------------------------------------------------------------------------------------------
 
 Task<> Host::look() {
-    HostEvent refused{HostEvent::Kind::flow_refused, {}, {}};
+    HostEvent event{HostEvent::Kind::flow_changed, "", ""};
     try {
         auto wanted = options_.next();
         if (!wanted)
             co_return;
         auto change = prepare(std::move(*wanted));
         co_await switch_to(change);
-    } catch (const flow::Refused& error) {
-        refused.problems = error.problems();
-        refused.text = error.what();
+    } catch (const flow::Refused& refused) {
+        event = {HostEvent::Kind::flow_refused, "", refused.what(), refused.problems()};
     } catch (const std::exception& error) {
-        refused.text = error.what();
+        event = {HostEvent::Kind::flow_refused, "", error.what(), {}};
     }
-    const auto& name = present_.flow.name;
-    refused.id = name;
-    options_.on_event(refused.text.empty() ? HostEvent{HostEvent::Kind::flow_changed, name, ""} : refused);
+    event.id = present_.flow.name;
+    options_.on_event(event);
 }
 
 // What a type or a constructor refuses is known before anything changes.
@@ -244,7 +242,10 @@ Host::Change Host::prepare(Wanted wanted) {
     if (!problems.empty())
         throw flow::Refused{std::move(problems)};
     Change change{std::move(wanted), {}, {}, {}};
-    const auto& [flow, types] = change.wanted;
+    const auto& flow = change.wanted.flow;
+    const auto refuse = [&](const flow::Service& service, const fluxlib::DataNode& node, const char* why) {
+        problems.push_back({flow::place_of(flow, node.id).settings, flow::field_of(service, node), why, ""});
+    };
     for (const auto place : start_order(flow)) {
         const auto& service = flow.services[place];
         auto hosted = find(service.id);
@@ -253,10 +254,11 @@ Host::Change Host::prepare(Wanted wanted) {
         const auto plan = fluxlib::diff_config(nodes_of(present_.flow, service.id), service.nodes);
         for (const auto& node : plan.create) {
             try {
-                change.made.insert_or_assign(node.id, types.make(*hosted, node));
+                change.made.insert_or_assign(node.id, change.wanted.types.make(*hosted, node));
             } catch (const std::exception& error) {
-                problems.push_back({flow::place_of(flow, node.id).settings, flow::field_of(service, node),
-                                    error.what(), ""});
+                refuse(service, node, error.what());
+            } catch (...) {
+                refuse(service, node, "its constructor threw something that is no std::exception");
             }
         }
         change.services.push_back(std::move(hosted));
@@ -418,8 +420,10 @@ Task<> Host::stop() {
         for (const auto& id : hosted->node_ids())
             if (hosted->node(id).lifecycle() == fluxlib::NodeState::error)
                 report_.failed = true;
-    // Without its broker each waits a while for that to come back, and nothing is on its way from one to the next.
-    if (!transport_->connected())
+    report_.disconnected = !transport_->connected();
+    // Without the broker each waits a while for that to come back, and nothing is on its way from one to the next.
+    if (std::none_of(services_.begin(), services_.end(),
+                     [](const auto& hosted) { return hosted->transport().connected(); }))
         for (const auto& hosted : services_)
             tell_to_end(*hosted);
     for (auto hosted = services_.rbegin(); hosted != services_.rend(); ++hosted)

@@ -65,6 +65,7 @@ struct HostReport {
     };
     std::vector<Ended> services; ///< in the order they ended
     bool failed = false;         ///< a node of the last flow failed, or a service ended by itself
+    bool disconnected = false;   ///< the broker was away in the end
 };
 
 /// The order in which the services of a flow start: whoever takes messages before those it gets them from, as far as

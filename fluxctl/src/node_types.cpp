@@ -59,6 +59,15 @@ void NodeTypes::load_folder(const fs::path& folder) {
 }
 
 std::vector<flow::Problem> NodeTypes::check(const flow::Flow& flow) const {
+    const auto known = names();
+    const auto suggestion = [&](const std::string& unknown) {
+        const auto text = suggest(unknown, known);
+        return text.ends_with('?')
+                   ? text
+                   : text + (known.empty() ? "types" : "; others") +
+                         " come from plugins (--plugin, FLUX_PLUGIN_PATH, or 'plugins' in the "
+                         "flow file)";
+    };
     std::vector<flow::Problem> problems;
     for (const auto& service : flow.services)
         for (const auto& node : service.nodes)
@@ -67,18 +76,6 @@ std::vector<flow::Problem> NodeTypes::check(const flow::Flow& flow) const {
                                     flow::field_of(service, node) + ".type",
                                     "there is no node type '" + node.type + "'", suggestion(node.type)});
     return problems;
-}
-
-std::string NodeTypes::suggestion(const std::string& unknown) const {
-    const auto known = names();
-    std::string text;
-    if (const auto meant = nearest(unknown, known); !meant.empty())
-        text = "did you mean '" + meant + "'? ";
-    text += "known are ";
-    for (const auto& name : known)
-        text += (&name == known.data() ? "" : ", ") + name;
-    return text + (known.empty() ? "none" : "") +
-           "; others come from plugins (--plugin, FLUX_PLUGIN_PATH, or 'plugins' in the flow file)";
 }
 
 std::unique_ptr<fluxlib::Node> NodeTypes::make(fluxlib::Service& service,

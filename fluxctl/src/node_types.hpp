@@ -43,7 +43,6 @@ private:
         std::filesystem::path origin;
     };
     const Opened& open(const std::filesystem::path& plugin);
-    std::string suggestion(const std::string& unknown) const;
 
     std::map<std::string, Entry, std::less<>> types_;
     using OpenedByPath = std::map<std::filesystem::path, Opened>;

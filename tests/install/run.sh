@@ -48,7 +48,7 @@ use_pkg_config "$work/moved"
 echo "pkg-config: ok"
 
 cmake --preset dev -B build/shared -DBUILD_SHARED_LIBS=ON -DFLUXLIB_BUILD_TESTS=OFF -DFLUXLIB_BUILD_EXAMPLES=OFF \
-    -DFLUXLIB_BUILD_FLUXCTL=OFF -DFLUXLIB_BUILD_CONFORMANCE=OFF
+    -DCMAKE_UNITY_BUILD=ON
 cmake --build build/shared -j "$jobs"
 cmake --install build/shared --prefix "$work/shared"
 use_pkg_config "$work/shared"

@@ -186,7 +186,9 @@ fluxlib::Task<int> host_flow(const Context& context, const Run& run) {
     const auto report = co_await host->run();
     for (const auto& ended : report.services)
         print_account(ended, context.json);
-    co_return report.failed ? failed : ok;
+    if (report.failed)
+        co_return failed;
+    co_return report.disconnected ? unreachable : ok;
 }
 
 } // namespace

@@ -21,24 +21,24 @@ struct Set {
 };
 
 // What has come of it. A node that takes its settings says nothing.
-struct Outcome {
+struct Answer {
     bool unheard = false; // nobody listens
     std::string error;    // of the node
 };
 
-fluxlib::Task<Outcome> follow(Inbox& inbox, std::string reply, std::string node, Inbox::TimePoint deadline) {
+fluxlib::Task<Answer> follow(Inbox& inbox, std::string reply, std::string node, Inbox::TimePoint deadline) {
     const auto name = "node '" + node + "'"; // as its service calls it in errors
-    Outcome outcome;
-    while (!outcome.unheard && outcome.error.empty()) {
+    Answer answer;
+    while (!answer.unheard && answer.error.empty()) {
         const auto message = co_await inbox.next(deadline);
         if (!message)
             break;
         if (message->topic() == reply)
-            outcome.unheard = is_no_responders(*message);
+            answer.unheard = is_no_responders(*message);
         else if (message->text().find(name) != std::string_view::npos)
-            outcome.error = message->text();
+            answer.error = message->text();
     }
-    co_return outcome;
+    co_return answer;
 }
 
 fluxlib::Task<int> send(const Context& context, const Set& set, const boost::json::object& settings) {
@@ -50,21 +50,21 @@ fluxlib::Task<int> send(const Context& context, const Set& set, const boost::jso
     const auto reply = co_await inbox.reply_topic();
     transport->publish(topic, settings, {}, reply);
     co_await transport->flush(); // by then the broker has said whether anyone listens
-    const auto outcome = co_await follow(inbox, reply, set.node, from_now(set.wait));
+    const auto answer = co_await follow(inbox, reply, set.node, from_now(set.wait));
     co_await transport->close();
-    if (outcome.unheard) {
+    if (answer.unheard) {
         std::cerr << "fluxctl: nobody listens on '" << topic << "': is a node '" << set.node
                   << "' running?\n";
         co_return no_answer;
     }
-    const bool refused = !outcome.error.empty();
+    const bool refused = !answer.error.empty();
     if (context.json) {
         boost::json::object line{{"node", set.node}, {"settings", settings}};
         if (refused)
-            line["error"] = outcome.error;
+            line["error"] = answer.error;
         print_json(line);
     } else if (refused) {
-        print_line(styled("error", Style::red) + "  " + one_line(outcome.error));
+        print_line(styled("error", Style::red) + "  " + one_line(answer.error));
     }
     co_return refused ? failed : ok;
 }

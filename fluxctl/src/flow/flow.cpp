@@ -3,6 +3,9 @@
 
 #include <boost/json/array.hpp>
 
+#include <algorithm>
+#include <tuple>
+
 namespace fluxctl::flow {
 
 namespace json = boost::json;
@@ -34,8 +37,25 @@ std::string statements(const std::vector<Problem>& problems) {
 
 } // namespace
 
+std::vector<Problem> presentable(std::vector<Problem> problems) {
+    std::sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+        return std::tie(a.place.line, a.place.column, a.field, a.what) <
+               std::tie(b.place.line, b.place.column, b.field, b.what);
+    });
+    if (problems.size() > max_problems)
+        problems.resize(max_problems);
+    for (auto& problem : problems)
+        for (auto* text : {&problem.field, &problem.what, &problem.suggestion}) {
+            if (text->size() > max_problem_text)
+                text->replace(max_problem_text, std::string::npos, "...");
+            std::replace_if(
+                text->begin(), text->end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+        }
+    return problems;
+}
+
 Refused::Refused(std::vector<Problem> problems)
-    : std::runtime_error{statements(problems)}, problems_{std::move(problems)} {}
+    : std::runtime_error{statements(presentable(problems))}, problems_{presentable(std::move(problems))} {}
 
 std::string topic_of(const Flow& flow, const Port& output) {
     return flow.name + '.' + output.node + '.' + output.alias;

@@ -76,6 +76,13 @@ struct Problem {
     friend bool operator==(const Problem&, const Problem&) = default;
 };
 
+/// The most problems that are told, and the most bytes of a text in one.
+inline constexpr std::size_t max_problems = 100;
+inline constexpr std::size_t max_problem_text = 1000;
+
+/// For people and scripts: by their place in the file, within those bounds, and without what would steer a terminal.
+std::vector<Problem> presentable(std::vector<Problem> problems);
+
 /// A flow that those who have the types of its nodes cannot run.
 class Refused : public std::runtime_error {
 public:

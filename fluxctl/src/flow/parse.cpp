@@ -11,7 +11,6 @@
 #include <initializer_list>
 #include <limits>
 #include <map>
-#include <tuple>
 
 namespace fluxctl::flow {
 
@@ -21,7 +20,6 @@ using Kind = Element::Kind;
 using std::chrono::milliseconds;
 
 // Beyond these nobody reads on.
-constexpr std::size_t max_problems = 100;
 constexpr std::size_t max_shown = 60;
 constexpr std::size_t max_edges = max_elements; // an edge of many inputs is one value
 constexpr milliseconds longest_duration{1'000'000'000'000};
@@ -656,11 +654,6 @@ private:
     std::map<std::pair<std::string, std::string>, int> edge_lines_; // by topic and input
 };
 
-// A text from the file must not move a terminal's cursor.
-void make_printable(std::string& text) {
-    std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-}
-
 } // namespace
 
 Parsed parse(std::string_view yaml) {
@@ -671,13 +664,7 @@ Parsed parse(std::string_view yaml) {
         reader.read(*document.root);
     else if (parsed.problems.empty())
         reader.report({1, 1}, "", "the file is empty", "a flow has services with nodes; see docs/flow.md");
-    std::sort(parsed.problems.begin(), parsed.problems.end(), [](const Problem& a, const Problem& b) {
-        return std::tie(a.place.line, a.place.column, a.field, a.what) <
-               std::tie(b.place.line, b.place.column, b.field, b.what);
-    });
-    for (auto& problem : parsed.problems)
-        for (auto* text : {&problem.field, &problem.what, &problem.suggestion})
-            make_printable(*text);
+    parsed.problems = presentable(std::move(parsed.problems));
     return parsed;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a plugin of another version shows to this one: only the first member is known to be the same.
+// What a plugin of another version shows to this one: its struct has the same name, and only the first member is known
+// to be the same.
 namespace fluxlib::detail {
 struct PluginInfo {
     const char* abi;
