@@ -126,7 +126,7 @@ Task<> NodeRuntime::take_config(DataNode wanted, bool retuned) {
         if (auto topics = fluxlib::topics_of(wanted.outputs, output->alias()); topics != output->topics())
             output->set_topics(std::move(topics));
     if (!own_timer_ && timer_ != wanted.timer) {
-        timer_ = wanted.timer;
+        set_timer(wanted.timer);
         tick_timer_.cancel();
         if (lifecycle == NodeState::started) {
             started_at_ = clock().now();

@@ -31,13 +31,14 @@ constexpr fluxmq::MailboxLimits settings_limits{
 NodeRuntime::NodeRuntime(Node& n, Service& s, std::string i, NodeOptions o)
     : node{n}, service{s}, id{std::move(i)}, type{std::move(o.node.type)},
       state{o.state ? *std::move(o.state) : s.state().slice(id)}, settings{std::move(o.node.settings)},
-      logger_{std::move(o.logger)}, timer_{o.timer ? o.timer : o.node.timer},
-      tick_callback_{std::move(o.on_tick)}, status_strings_{std::move(o.status)}, auto_listen_{o.auto_listen},
+      logger_{std::move(o.logger)}, tick_callback_{std::move(o.on_tick)},
+      status_strings_{std::move(o.status)}, auto_listen_{o.auto_listen},
       replace_settings_{o.replace_settings}, restart_on_settings_{o.restart_on_settings},
       own_timer_{o.timer.has_value()}, input_limits_{o.input_limits}, own_supervision_{o.supervision},
       supervisor_{o.node.supervision.value_or(o.supervision)}, mailbox_{fluxmq::Mailbox::create()} {
     if (const auto why = fluxmq::publish_problem(id); !why.empty())
         throw Error{errc::invalid_topic, "the node id '" + id + "' cannot be part of a topic: " + why};
+    set_timer(o.timer ? o.timer : o.node.timer);
     if (const auto* wanted = timer();
         wanted && wanted->type == TimerType::local && wanted->interval.count() <= 0)
         throw Error{errc::invalid_config,
@@ -562,9 +563,9 @@ Task<> NodeRuntime::report_overflow(Input& input, std::uint64_t count) {
 
 const DataTimer* NodeRuntime::timer() const noexcept { return timer_ ? &*timer_ : nullptr; }
 
-bool NodeRuntime::ticks_globally() const noexcept {
-    const auto* wanted = timer();
-    return wanted ? wanted->type == TimerType::global : service.options().has_global_tick;
+void NodeRuntime::set_timer(std::optional<DataTimer> wanted) noexcept {
+    timer_ = wanted;
+    ticks_globally_ = timer_ ? timer_->type == TimerType::global : service.options().has_global_tick;
 }
 
 void NodeRuntime::arm_timer() {
@@ -582,7 +583,7 @@ void NodeRuntime::arm_timer() {
 }
 
 void NodeRuntime::global_tick() {
-    if (ticks_globally())
+    if (ticks_globally_)
         request_tick();
 }
 

@@ -43,7 +43,6 @@ public:
     void expect_start() noexcept;
     /// A tick of the manager's clock.
     void global_tick();
-    bool ticks_globally() const noexcept;
     /// Stops the ticks for good: the beginning of a shutdown.
     void silence() noexcept;
     /// Ends the subscriptions: what waits is still handled.
@@ -148,6 +147,7 @@ private:
     std::exception_ptr as_timeout(std::exception_ptr failure);
 
     const DataTimer* timer() const noexcept;
+    void set_timer(std::optional<DataTimer> wanted) noexcept;
     void arm_timer();
     void stop_ticking() noexcept;
     void request_tick();
@@ -163,6 +163,8 @@ private:
     std::shared_ptr<spdlog::logger> logger_;
     std::once_flag logger_once_;
     std::optional<DataTimer> timer_;
+    std::atomic<bool> ticks_globally_{
+        false}; // whether the service, on its own event loop, is to pass ticks on
     const std::function<void()> tick_callback_;
     const std::shared_ptr<const NodeStatus> status_strings_;
     const bool auto_listen_;

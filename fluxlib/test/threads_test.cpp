@@ -462,6 +462,34 @@ TEST(threads, ticks_come_on_every_loop) {
     });
 }
 
+TEST(threads, a_config_changes_the_timer_of_a_node_while_ticks_come) {
+    run_app([]() -> Task<> {
+        auto options = with_threads(2);
+        options.request_config = false;
+        Service service{"svc", options};
+        service.attach(std::make_shared<fluxmq::InProc>());
+        service.register_node<Watched>("Watched");
+        co_await service.run();
+        const auto config = [](int round) {
+            const std::string timer =
+                round % 2 == 0 ? R"({"type": "GLOBAL"})" : R"({"type": "LOCAL", "intervalMs": 1})";
+            return R"({"nodes": [{"id": "here", "type": "Watched"},
+                                 {"id": "there", "type": "Watched", "timer": )" +
+                   timer + "}]}";
+        };
+        co_await service.apply_config(config(0));
+        co_await service.start_node("*");
+        for (int round = 1; round <= 50; ++round) {
+            service.publish(service.topic().node_time(), "tick");
+            const auto next = config(round);
+            co_await service.apply_config(next);
+        }
+        service.shutdown();
+        const auto report = co_await service.wait();
+        EXPECT_TRUE(report.drained);
+    });
+}
+
 TEST(threads, a_config_makes_retunes_and_destroys_nodes_on_every_loop) {
     struct Tuned : Watched {
         using Watched::Watched;
