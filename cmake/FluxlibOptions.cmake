@@ -10,6 +10,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     add_compile_options(-Wno-mismatched-new-delete)
     # Asio's fences: the sanitizer does not see them, and needs not, for a mutex orders the same accesses.
     add_compile_options(-Wno-tsan)
+    if(CMAKE_UNITY_BUILD)
+        # It takes the sources of a batch for headers, whose unnamed namespaces would be another one in each source.
+        add_compile_options(-Wno-subobject-linkage)
+    endif()
 endif()
 if(FLUXLIB_WERROR)
     add_compile_options(-Werror)
