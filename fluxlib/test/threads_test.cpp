@@ -479,11 +479,22 @@ TEST(threads, a_config_changes_the_timer_of_a_node_while_ticks_come) {
         };
         co_await service.apply_config(config(0));
         co_await service.start_node("*");
+        bool goes_on = true;
+        Count ended;
+        const auto clock = [&]() -> Task<> {
+            while (goes_on) {
+                service.publish(service.topic().node_time(), "tick");
+                co_await boost::asio::post(boost::asio::use_awaitable);
+            }
+            ended.add();
+        };
+        boost::asio::co_spawn(co_await boost::asio::this_coro::executor, clock(), boost::asio::detached);
         for (int round = 1; round <= 50; ++round) {
-            service.publish(service.topic().node_time(), "tick");
             const auto next = config(round);
             co_await service.apply_config(next);
         }
+        goes_on = false;
+        co_await ended.reaches(1);
         service.shutdown();
         const auto report = co_await service.wait();
         EXPECT_TRUE(report.drained);
