@@ -39,6 +39,7 @@ struct NatsScripted : ::testing::Test {
         return false;
     }
 
+    void run(auto body) { test::run(std::move(body), io); }
     Beside beside(auto operation) { return Beside{io.get_executor(), std::move(operation)}; }
 
     // Both sides up to the first PING for a sign of life.

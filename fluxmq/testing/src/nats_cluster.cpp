@@ -16,7 +16,6 @@ namespace fluxmq::testing {
 namespace {
 
 constexpr auto routes_timeout = std::chrono::seconds{20};
-constexpr auto route_poll_interval = std::chrono::milliseconds{2};
 
 // The body of what a server's monitoring says; empty when it says nothing.
 std::string ask(std::uint16_t port, const std::string& path) {
@@ -107,7 +106,7 @@ void NatsCluster::await_routes() const {
     for (auto missing = missing_routes(); !missing.empty(); missing = missing_routes()) {
         if (std::chrono::steady_clock::now() > deadline)
             throw std::runtime_error{"the cluster is not complete: " + missing};
-        std::this_thread::sleep_for(route_poll_interval);
+        std::this_thread::sleep_for(poll_interval);
     }
 }
 

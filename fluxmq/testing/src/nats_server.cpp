@@ -22,7 +22,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr auto start_timeout = std::chrono::seconds{20};
-constexpr auto poll_interval = std::chrono::milliseconds{2};
 
 std::string find_program() {
     const char* path = std::getenv("PATH");

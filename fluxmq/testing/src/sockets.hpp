@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <random>
 #include <utility>
@@ -32,6 +33,9 @@ public:
 private:
     int number_;
 };
+
+/// Between two looks at a server that is coming up.
+inline constexpr auto poll_interval = std::chrono::milliseconds{2};
 
 inline Handle tcp_socket(int flags = 0) {
     return Handle{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0)};
