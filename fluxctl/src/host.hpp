@@ -36,8 +36,7 @@ struct HostEvent {
     Kind kind;
     std::string id;
     std::string text;
-    std::vector<flow::Problem> problems =
-        {}; ///< of flow_refused: those that have a place in the file, or `text`
+    std::vector<flow::Problem> problems = {}; ///< of flow_refused, when they are known one by one
 };
 
 /// A flow, and what its nodes are made of.

@@ -163,8 +163,7 @@ private:
     std::shared_ptr<spdlog::logger> logger_;
     std::once_flag logger_once_;
     std::optional<DataTimer> timer_;
-    std::atomic<bool> ticks_globally_{
-        false}; // whether the service, on its own event loop, is to pass ticks on
+    std::atomic<bool> ticks_globally_{false}; // whether the service passes the ticks of the clock on
     const std::function<void()> tick_callback_;
     const std::shared_ptr<const NodeStatus> status_strings_;
     const bool auto_listen_;

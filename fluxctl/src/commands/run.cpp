@@ -131,14 +131,11 @@ void log_to_standard_error() {
     spdlog::set_default_logger(std::move(logger));
 }
 
-// What the file wants to be run, its plugins added to `types`. Throws what is wrong with them; nothing, when the file
-// itself is wrong and that has been shown.
-std::optional<Wanted> wanted_by(const flow::Watch& file, NodeTypes types, bool as_json) {
+// What the file wants to be run, its plugins added to `types`. Throws what is wrong with the file, or with them.
+Wanted wanted_by(const flow::Watch& file, NodeTypes types) {
     auto parsed = file.parse();
-    if (!parsed.problems.empty()) {
-        flow::complain(file.path(), parsed.problems, as_json);
-        return std::nullopt;
-    }
+    if (!parsed.problems.empty())
+        throw flow::Refused{std::move(parsed.problems)};
     const auto folder = fs::path{file.path()}.parent_path();
     for (const auto& plugin : parsed.flow.plugins)
         types.load(folder / plugin);
@@ -158,17 +155,11 @@ fluxlib::Task<int> host_flow(const Context& context, const Run& run) {
     options.next = [&]() -> std::optional<Wanted> {
         if (!file.look())
             return std::nullopt;
-        auto wanted = wanted_by(file, types, context.json);
-        if (!wanted)
-            print_status(HostEvent::Kind::flow_refused, host->flow().name, "unchanged", context.json);
-        return wanted;
+        return wanted_by(file, types);
     };
     try {
         load_types(types, run);
-        auto wanted = wanted_by(file, types, context.json);
-        if (!wanted)
-            co_return usage;
-        host = std::make_unique<Host>(std::move(*wanted), options);
+        host = std::make_unique<Host>(wanted_by(file, types), options);
     } catch (const flow::Refused& refused) {
         flow::complain(run.file, refused.problems(), context.json);
         co_return usage;

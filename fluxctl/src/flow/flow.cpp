@@ -55,7 +55,7 @@ std::vector<Problem> presentable(std::vector<Problem> problems) {
 }
 
 Refused::Refused(std::vector<Problem> problems)
-    : std::runtime_error{statements(presentable(problems))}, problems_{presentable(std::move(problems))} {}
+    : problems_{presentable(std::move(problems))}, text_{statements(problems_)} {}
 
 std::string topic_of(const Flow& flow, const Port& output) {
     return flow.name + '.' + output.node + '.' + output.alias;

@@ -4,8 +4,8 @@
 #include <fluxlib/config.hpp>
 
 #include <chrono>
+#include <exception>
 #include <map>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,14 +83,17 @@ inline constexpr std::size_t max_problem_text = 1000;
 /// For people and scripts: by their place in the file, within those bounds, and without what would steer a terminal.
 std::vector<Problem> presentable(std::vector<Problem> problems);
 
-/// A flow that those who have the types of its nodes cannot run.
-class Refused : public std::runtime_error {
+/// A flow that cannot be run, for mistakes in its file, or for what only those find who have the types of its nodes.
+class Refused : public std::exception {
 public:
     explicit Refused(std::vector<Problem> problems);
     const std::vector<Problem>& problems() const noexcept { return problems_; }
+    /// A line for each, without the file.
+    const char* what() const noexcept override { return text_.c_str(); }
 
 private:
     std::vector<Problem> problems_;
+    std::string text_;
 };
 
 struct Parsed {
