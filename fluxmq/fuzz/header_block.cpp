@@ -34,10 +34,17 @@ void check_reading(std::string_view block) {
     Headers headers;
     HeaderStatus status;
     if (!read_header_block(block, headers, status)) {
-        require(headers.empty() && status.code == 0, "what is no block gives nothing");
+        require(headers.empty() && status.code == 0 && status.description.empty(),
+                "what is no block gives nothing");
         return;
     }
     require(status.code <= 999, "a status has three digits");
+    require(status.description.find('\n') == std::string_view::npos, "the description is one line");
+    constexpr std::string_view blanks = " \t";
+    require(status.description.empty() ||
+                (blanks.find(status.description.front()) == std::string_view::npos &&
+                 blanks.find(status.description.back()) == std::string_view::npos),
+            "no white space at the ends of the description");
     require(status.description.empty() ||
                 (status.description.data() >= block.data() &&
                  status.description.data() + status.description.size() <= block.data() + block.size()),

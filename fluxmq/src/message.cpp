@@ -16,11 +16,12 @@ const Headers& Message::headers() const noexcept {
     return extras_ && extras_->headers ? *extras_->headers : none;
 }
 
-void Message::set_status(std::uint16_t status) {
-    if (status == this->status())
+void Message::set_status(std::uint16_t status, std::string_view text) {
+    if (status == this->status() && text == status_text())
         return;
     auto extras = extras_ ? std::make_shared<Extras>(*extras_) : std::make_shared<Extras>(Bytes{}, nullptr);
     extras->status = status;
+    extras->status_text = text;
     extras_ = std::move(extras);
 }
 

@@ -240,8 +240,16 @@ TEST(NatsHeaderBlock, reads_the_status_of_its_first_line) {
     EXPECT_EQ(headers.get("A"), "b");
     ASSERT_TRUE(read_header_block("NATS/1.0503 x\r\n\r\n", headers, status));
     EXPECT_EQ(status.code, 503);
+    EXPECT_EQ(status.description, "x");
+    ASSERT_TRUE(read_header_block("NATS/1.0  409 \t Consumer Deleted \t\r\n\r\n", headers, status));
+    EXPECT_EQ(status.code, 409);
+    EXPECT_EQ(status.description, "Consumer Deleted");
+    ASSERT_TRUE(read_header_block("NATS/1.0 404 \r\n\r\n", headers, status));
+    EXPECT_EQ(status.code, 404);
+    EXPECT_EQ(status.description, "");
     ASSERT_TRUE(read_header_block("NATS/1.0 5x3\r\n\r\n", headers, status));
     EXPECT_EQ(status.code, 0);
+    EXPECT_EQ(status.description, "");
 }
 
 TEST(NatsHeaderBlock, takes_what_it_can_of_an_odd_block) {

@@ -73,9 +73,16 @@ public:
         return extras_ ? extras_->headers : nullptr;
     }
 
-    /// The broker's own status: 0 for an ordinary message, 503 for "no responders" (NATS ADR-22).
+    /// The status that its status line has: 0 for an ordinary message, 503 for the broker's "no responders" (see
+    /// is_no_responders()). A message with a status may have a payload and headers like any other.
     std::uint16_t status() const noexcept { return extras_ ? extras_->status : std::uint16_t{0}; }
-    void set_status(std::uint16_t status);
+    /// What the status line says behind the number, "Consumer Deleted" say; often empty. For people and logs: code
+    /// decides by the number.
+    std::string_view status_text() const noexcept {
+        return extras_ ? std::string_view{extras_->status_text} : std::string_view{};
+    }
+    /// For transports. `text` is copied.
+    void set_status(std::uint16_t status, std::string_view text = {});
 
     /// The alias of the node input that it came in by; empty outside a node.
     std::string_view input() const noexcept { return input_ ? *input_ : std::string_view{}; }
@@ -94,6 +101,7 @@ private:
         Bytes reply;
         std::shared_ptr<const Headers> headers;
         std::uint16_t status = 0;
+        std::string status_text;
     };
 
     Bytes payload_;

@@ -31,7 +31,7 @@ HeaderStatus read_status(std::string_view text) noexcept {
             return {};
         code = static_cast<std::uint16_t>(code * 10 + (c - '0'));
     }
-    return {code, trim_left(text.substr(3))};
+    return {code, trim(text.substr(3), " \t")};
 }
 
 } // namespace

@@ -20,8 +20,8 @@ std::size_t header_block_size(const Headers& headers) noexcept;
 char* write_header_block(char* at, const Headers& headers) noexcept;
 
 struct HeaderStatus {
-    std::uint16_t code = 0;
-    std::string_view description;
+    std::uint16_t code = 0;       // 0: there is none
+    std::string_view description; // without white space at its ends; empty where there is no code
 };
 
 /// Reads a block into `headers`. As ADR-4 asks, it takes what it can: lines that are no header are passed over,

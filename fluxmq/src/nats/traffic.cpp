@@ -106,7 +106,7 @@ Message Nats::Impl::make_message(Session& session, const Frame& frame) {
     auto message = Message::in_one(session.link->in.slice(frame.payload), frame.subject, frame.reply,
                                    std::move(headers));
     if (status.code != 0)
-        message.set_status(status.code);
+        message.set_status(status.code, status.description);
     return message;
 }
 

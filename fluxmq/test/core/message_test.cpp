@@ -27,13 +27,14 @@ TEST(Message, default_made_is_empty) {
     EXPECT_TRUE(empty.headers().empty());
     EXPECT_EQ(empty.shared_headers(), nullptr);
     EXPECT_EQ(empty.status(), 0);
+    EXPECT_EQ(empty.status_text(), "");
     EXPECT_TRUE(empty.input().empty());
 }
 
 TEST(Message, gives_its_parts_and_shares_them_with_its_copies) {
     const auto headers = std::make_shared<const Headers>(Headers{{"k", "v"}});
     Message one{Bytes::copy("a.b"), Bytes::copy("body"), Bytes::copy("back"), headers};
-    one.set_status(503);
+    one.set_status(503, std::string{"Service Unavailable"});
     const std::string alias = "in";
     one.set_input(&alias);
     const Message copy = one;
@@ -42,9 +43,24 @@ TEST(Message, gives_its_parts_and_shares_them_with_its_copies) {
     EXPECT_EQ(copy.reply(), "back");
     EXPECT_EQ(copy.headers().get("k"), "v");
     EXPECT_EQ(copy.status(), 503);
+    EXPECT_EQ(copy.status_text(), "Service Unavailable");
     EXPECT_EQ(copy.input(), "in");
     EXPECT_TRUE(copy.payload().shares_storage_with(one.payload()));
     EXPECT_EQ(copy.shared_headers(), headers);
+}
+
+TEST(Message, a_status_is_replaced_with_its_text_and_copies_keep_theirs) {
+    auto one = message("x");
+    one.set_status(409, "Consumer Deleted");
+    const auto copy = one;
+    one.set_status(409, "Exceeded MaxWaiting");
+    EXPECT_EQ(one.status_text(), "Exceeded MaxWaiting");
+    one.set_status(408);
+    EXPECT_EQ(one.status(), 408);
+    EXPECT_EQ(one.status_text(), "");
+    EXPECT_EQ(copy.status(), 409);
+    EXPECT_EQ(copy.status_text(), "Consumer Deleted");
+    EXPECT_EQ(one.text(), "x");
 }
 
 TEST(Message, its_body_reads_as_json_and_as_a_type) {

@@ -10,7 +10,8 @@
 // - A zero byte ends a header's value in libnats, which has C strings. So it does in a subject.
 // - Names of headers with 2, 3, 6 or 7 characters: libnats 3.4 knows a name by a hash of only some of them, so it
 //   takes "a!!" for "a".
-// - The status of a header block is Message::status() here, and headers "Status" and "Description" in libnats.
+// - The status of a header block is Message::status() and status_text() here, and headers "Status" and "Description"
+//   in libnats.
 #include "clients.hpp"
 
 #include <gmock/gmock.h>

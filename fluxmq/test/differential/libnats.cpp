@@ -72,7 +72,8 @@ void read_headers(natsMsg* message, Letter& letter) {
     if (const auto code = letter.headers.find("Status"); code != letter.headers.end()) {
         letter.status = std::stoi(code->second.front());
         letter.headers.erase(code);
-        letter.headers.erase("Description");
+        if (const auto text = letter.headers.extract("Description"))
+            letter.status_text = text.mapped().front();
     }
 }
 

@@ -12,7 +12,8 @@ Letter letter_of(const Message& message) {
     Letter letter{.subject = std::string{message.topic()},
                   .reply = std::string{message.reply()},
                   .payload = std::string{message.text()},
-                  .status = message.status()};
+                  .status = message.status(),
+                  .status_text = std::string{message.status_text()}};
     for (const auto& [name, value] : message.headers())
         letter.headers[name].push_back(value);
     return letter;

@@ -101,7 +101,8 @@ public:
     std::string block(const Letter& letter) {
         std::string block = "NATS/1.0";
         if (letter.status != 0)
-            block += ' ' + std::to_string(letter.status) + (one_in(2) ? " Some Description" : "");
+            block += ' ' + std::to_string(letter.status) + (letter.status_text.empty() ? "" : " ") +
+                     letter.status_text;
         block += "\r\n";
         for (const auto& [name, values] : letter.headers)
             for (const auto& value : values)
@@ -134,6 +135,8 @@ void add_letter(Session& session, Generator& generate) {
     if (generate.one_in(10)) {
         constexpr std::array statuses{100, 404, 408, 409};
         letter.status = statuses[generate.below(statuses.size())];
+        if (generate.one_in(2))
+            letter.status_text = "Some Description";
     }
     session.stream.push_back(generate.step(letter, subscription));
     session.letters[subscription].push_back(std::move(letter));
@@ -142,8 +145,8 @@ void add_letter(Session& session, Generator& generate) {
 } // namespace
 
 std::ostream& operator<<(std::ostream& out, const Letter& letter) {
-    out << letter.subject << " reply '" << letter.reply << "' status " << letter.status << ", "
-        << letter.payload.size() << " bytes";
+    out << letter.subject << " reply '" << letter.reply << "' status " << letter.status << " '"
+        << letter.status_text << "', " << letter.payload.size() << " bytes";
     for (const auto& [name, values] : letter.headers)
         for (const auto& value : values)
             out << "\n    " << name << ": '" << value << "'";

@@ -19,6 +19,7 @@ struct Letter {
     std::string payload = {};
     std::map<std::string, std::vector<std::string>> headers = {}; ///< values of one name in their order
     int status = 0;
+    std::string status_text = {};
 
     friend bool operator==(const Letter&, const Letter&) = default;
     friend std::ostream& operator<<(std::ostream& out, const Letter& letter);
