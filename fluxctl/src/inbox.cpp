@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "inbox.hpp"
 
+#include <fluxmq/answers.hpp>
 #include <fluxmq/error.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -17,6 +18,31 @@ using fluxmq::ConnectionState;
 namespace {
 
 fluxlib::Task<> nothing() { co_return; }
+
+// Puts in an inlet what arrives on a reply topic. It does not leave an acknowledgement to the reader, who may stop
+// reading before: the sender waits for its answer.
+class ReplyReceiver final : public fluxmq::Receiver {
+public:
+    ReplyReceiver(fluxmq::Transport& transport, std::shared_ptr<fluxmq::Inlet> inlet)
+        : transport_{transport}, inlet_{std::move(inlet)} {}
+
+    bool offer(fluxmq::Message&& message) noexcept override {
+        const auto acknowledgement = fluxmq::is_acknowledgement(message) ? message : fluxmq::Message{};
+        const bool taken = inlet_->offer(std::move(message));
+        if (taken)
+            fluxmq::answer_acknowledgement(transport_, acknowledgement);
+        return taken;
+    }
+    void when_ready(std::function<void()> resume) override { inlet_->when_ready(std::move(resume)); }
+    std::uint64_t pending() const noexcept override { return inlet_->pending(); }
+    void when_idle(std::function<void()> resume) override { inlet_->when_idle(std::move(resume)); }
+    std::uint64_t overflowed() const noexcept override { return inlet_->overflowed(); }
+    void on_overflow(std::function<void()> notify) override { inlet_->on_overflow(std::move(notify)); }
+
+private:
+    fluxmq::Transport& transport_;
+    const std::shared_ptr<fluxmq::Inlet> inlet_;
+};
 
 } // namespace
 
@@ -44,7 +70,8 @@ fluxlib::Task<> Inbox::listen(std::string topic) {
 
 fluxlib::Task<std::string> Inbox::reply_topic() {
     const auto topic = unique_topic();
-    co_await listen(topic);
+    const auto receiver = std::make_shared<ReplyReceiver>(transport_, state_->inlet);
+    subscriptions_.push_back(co_await transport_.subscribe(topic, receiver));
     co_return topic;
 }
 
@@ -82,12 +109,6 @@ void warn(const ConnectionEvent& event) {
 std::string unique_topic() {
     std::random_device random;
     return fmt::format("_INBOX.fluxctl.{:08x}{:08x}{:08x}", random(), random(), random());
-}
-
-bool is_no_responders(const fluxmq::Message& message) noexcept { return message.status() == 503; }
-
-bool is_acknowledgement(const fluxmq::Message& message) noexcept {
-    return message.text() == "+ACK" || message.text() == "-NAK";
 }
 
 fluxmq::Clock::time_point from_now(fluxmq::Clock::duration length) {

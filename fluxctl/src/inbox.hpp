@@ -23,7 +23,8 @@ public:
 
     fluxlib::Task<> listen(std::string topic);
 
-    /// A topic of its own, listened to from now on: where answers are to go.
+    /// A topic of its own, listened to from now on: where answers are to go. An acknowledgement that asks for an answer
+    /// itself gets an empty one as soon as it arrives, and can be read like any message.
     fluxlib::Task<std::string> reply_topic();
 
     /// The next message; nothing when there is none until `deadline`. Errors: disconnected.
@@ -42,12 +43,6 @@ void warn(const fluxmq::ConnectionEvent& event);
 
 /// A topic that nobody else uses.
 std::string unique_topic();
-
-/// Whether `message` is the broker's word that nobody listens on the topic of a request.
-bool is_no_responders(const fluxmq::Message& message) noexcept;
-
-/// Whether `message` is what Go's handlers send by themselves once they are done: not an answer.
-bool is_acknowledgement(const fluxmq::Message& message) noexcept;
 
 fluxmq::Clock::time_point from_now(fluxmq::Clock::duration length);
 

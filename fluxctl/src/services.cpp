@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "services.hpp"
 
+#include <fluxmq/answers.hpp>
+
 #include "format.hpp"
 #include "inbox.hpp"
 
@@ -35,7 +37,7 @@ fluxlib::Task<std::vector<json::object>> ask_services(fluxmq::Transport& transpo
         const auto answer = co_await inbox.next(deadline);
         if (!answer)
             break;
-        if (is_no_responders(*answer)) {
+        if (fluxmq::is_no_responders(*answer)) {
             ++unheard;
             continue;
         }

@@ -400,16 +400,26 @@ TEST_F(Commands, what_a_service_reports_as_an_error_fails_the_command) {
 
 TEST_F(Commands, services_of_other_kinds_are_steered_as_far_as_they_answer) {
     const auto started = [](auto& transport, const auto& message) {
+        transport.publish(message.reply(), "+ACK", {}, "to.go"); // Go waits until somebody answers this
         transport.publish("node." + std::string{message.text()} + ".status", "started");
-        transport.respond(message, "+ACK");
+    };
+    std::promise<std::string> answered;
+    int answers = 0;
+    const auto count = [&](auto&, const auto& message) {
+        if (++answers == 2)
+            answered.set_value(std::string{message.text()});
     };
     const Peer peer{url(),
                     {{"service.go.start", started},
+                     {"to.go", count},
                      {"service.go.stop", Peer::says("-NAK")},
                      {"service.go.restart", Peer::hears()}}};
     const auto reported = run("start go a b");
     EXPECT_EQ(reported.code, 0) << reported.output;
     EXPECT_EQ(reported.output, "node a  started\nnode b  started\n");
+    auto answer = answered.get_future();
+    ASSERT_EQ(answer.wait_for(std::chrono::seconds{30}), std::future_status::ready);
+    EXPECT_EQ(answer.get(), "");
     EXPECT_EQ(run("stop go a --wait 300ms").code, 1);
     const auto silent = run("restart go a --wait 300ms");
     EXPECT_EQ(silent.code, 4);

@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "request_table.hpp"
 
+#include <fluxmq/answers.hpp>
+
 #include <boost/asio/this_coro.hpp>
 
 #include <charconv>
 
 namespace fluxmq {
-
-namespace {
-
-constexpr std::uint16_t no_responders_status = 503;
-
-// What frameworks of Go handlers send by themselves to say that a message was handled: not the answer.
-bool is_acknowledgement(const Message& message) noexcept {
-    return message.text() == "+ACK" || message.text() == "-NAK";
-}
-
-} // namespace
 
 RequestTable::RequestTable(std::string prefix, std::shared_ptr<Clock> clock)
     : prefix_{std::move(prefix)}, clock_{std::move(clock)} {}
@@ -29,21 +20,24 @@ RequestTable::Call RequestTable::open() {
     return Call{shared_from_this(), token, std::move(pending)};
 }
 
-void RequestTable::deliver(Message&& message) {
-    if (is_acknowledgement(message) || !message.topic().starts_with(prefix_))
-        return;
+std::optional<Message> RequestTable::deliver(Message&& message) {
+    if (!message.topic().starts_with(prefix_))
+        return std::nullopt;
+    if (is_acknowledgement(message)) // whatever has become of its request
+        return message.reply().empty() ? std::nullopt : std::optional{std::move(message)};
     const auto digits = message.topic().substr(prefix_.size());
     std::uint64_t token = 0;
     const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), token);
     if (failed != std::errc{} || end != digits.data() + digits.size())
-        return;
+        return std::nullopt;
     const std::lock_guard lock{mutex_};
     const auto found = pending_.find(token);
     if (found == pending_.end())
-        return;
+        return std::nullopt;
     found->second->answer = std::move(message);
     found->second->wakeup.notify();
     pending_.erase(found);
+    return std::nullopt;
 }
 
 void RequestTable::fail(std::uint64_t token, const Error& error) {
@@ -87,7 +81,7 @@ Task<Message> RequestTable::Call::answer(std::string topic, std::chrono::millise
     if (pending_->failure)
         throw Error{pending_->failure->kind(), pending_->failure->detail(), topic,
                     pending_->failure->broker_text()};
-    if (pending_->answer->status() == no_responders_status)
+    if (is_no_responders(*pending_->answer))
         throw Error{errc::no_responders, "nobody listens", topic};
     co_return std::move(*pending_->answer);
 }

@@ -56,8 +56,9 @@ public:
 
     Call open();
 
-    /// Hands an answer to the request that it is for. Late ones, and acknowledgements, are passed over.
-    void deliver(Message&& message);
+    /// Hands an answer to the request that it is for. Late ones, and acknowledgements, are passed over. Gives back an
+    /// acknowledgement that asks for an answer itself, which the owner must send: an empty message.
+    [[nodiscard]] std::optional<Message> deliver(Message&& message);
 
     /// Ends every open request with `error`.
     void fail_all(const Error& error);

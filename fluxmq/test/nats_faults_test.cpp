@@ -239,6 +239,70 @@ TEST_F(NatsScripted, a_request_times_out_by_the_clock) {
     });
 }
 
+TEST_F(NatsScripted,
+       an_acknowledgement_that_is_a_request_is_answered_at_once_also_when_its_request_has_ended) {
+    run([&]() -> Task<> {
+        co_await connect();
+        auto asking = beside(nats->request("go", "x", 10s));
+        EXPECT_TRUE((co_await next_line()).starts_with("SUB _INBOX."));
+        auto line = co_await next_line(); // PUB go _INBOX.<own>.<n> 1
+        const std::string reply = line.substr(7, line.rfind(' ') - 7);
+        EXPECT_EQ(co_await next_line(), "x");
+        const auto acknowledge = "MSG " + reply + " 1 _INBOX.go.1 4\r\n+ACK\r\n";
+        co_await peer.send(acknowledge);
+        EXPECT_EQ(co_await next_line(), "PUB _INBOX.go.1 0");
+        EXPECT_EQ(co_await next_line(), "");
+        EXPECT_FALSE(asking.done());
+        co_await peer.send("MSG " + reply + " 1 4\r\nreal\r\n");
+        EXPECT_FALSE(co_await asking.end());
+        co_await peer.send("MSG " + reply + " 1 4\r\n+ACK\r\n" + "MSG " + reply +
+                           " 1 not..valid 4\r\n+ACK\r\n" + "MSG " + reply + " 1 _INBOX.go.2 4\r\n-NAK\r\n");
+        EXPECT_EQ(co_await next_line(), "PUB _INBOX.go.2 0"); // the others get none
+        EXPECT_EQ(co_await next_line(), "");
+        EXPECT_TRUE(nats->connected());
+    });
+}
+
+TEST_F(NatsScripted, status_503_is_no_responders_without_a_payload_only_and_a_status_keeps_its_text) {
+    run([&]() -> Task<> {
+        co_await connect();
+        const auto reply_of = [](const std::string& line) { return line.substr(6, line.rfind(' ') - 6); };
+        std::vector<Message> answers;
+        const auto ask = [&]() -> Task<> {
+            auto answer = co_await nats->request("a", "x", 10s);
+            answers.push_back(std::move(answer));
+        };
+        auto unheard = beside(ask());
+        EXPECT_TRUE((co_await next_line()).starts_with("SUB _INBOX."));
+        auto line = co_await next_line();
+        EXPECT_EQ(co_await next_line(), "x");
+        co_await peer.send("HMSG " + reply_of(line) + " 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n");
+        const auto failure = co_await unheard.end();
+        EXPECT_TRUE(failure && failure->kind() == errc::no_responders);
+        auto busy = beside(ask());
+        line = co_await next_line();
+        EXPECT_EQ(co_await next_line(), "x");
+        co_await peer.send("HMSG " + reply_of(line) + " 1 21 25\r\nNATS/1.0 503 Busy\r\n\r\nwait\r\n");
+        EXPECT_FALSE(co_await busy.end());
+        auto deleted = beside(ask());
+        line = co_await next_line();
+        EXPECT_EQ(co_await next_line(), "x");
+        co_await peer.send("HMSG " + reply_of(line) +
+                           " 1 39 39\r\nNATS/1.0 409 Consumer Deleted\r\na: b\r\n\r\n\r\n");
+        EXPECT_FALSE(co_await deleted.end());
+        if (answers.size() != 2) {
+            ADD_FAILURE() << answers.size() << " answers";
+            co_return;
+        }
+        EXPECT_EQ(answers[0].status(), 503);
+        EXPECT_EQ(answers[0].status_text(), "Busy");
+        EXPECT_EQ(answers[0].text(), "wait");
+        EXPECT_EQ(answers[1].status(), 409);
+        EXPECT_EQ(answers[1].status_text(), "Consumer Deleted");
+        EXPECT_EQ(answers[1].headers(), (Headers{{"a", "b"}}));
+    });
+}
+
 TEST_F(NatsScripted, takes_a_new_limit_from_a_later_info) {
     run([&]() -> Task<> {
         co_await connect();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fluxmq/answers.hpp>
 #include <fluxmq/topic.hpp>
 
 #include "arguments.hpp"
@@ -34,7 +35,7 @@ fluxlib::Task<Answer> follow(Inbox& inbox, std::string reply, std::string node, 
         if (!message)
             break;
         if (message->topic() == reply)
-            answer.unheard = is_no_responders(*message);
+            answer.unheard = fluxmq::is_no_responders(*message);
         else if (message->text().find(name) != std::string_view::npos)
             answer.error = message->text();
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fluxmq/answers.hpp>
 #include <fluxmq/topic.hpp>
 
 #include "arguments.hpp"
@@ -60,10 +61,10 @@ fluxlib::Task<std::vector<Asked>> ask_all(fluxmq::Transport& transport, std::vec
         const auto message = co_await inbox.next(deadline);
         if (!message)
             break;
-        if (is_acknowledgement(*message))
+        if (fluxmq::is_acknowledgement(*message))
             continue;
         for (auto& asked : all)
-            if (message->topic() == asked.reply && is_no_responders(*message))
+            if (message->topic() == asked.reply && fluxmq::is_no_responders(*message))
                 asked.unheard = true;
             else if (message->topic() == asked.reply || message->topic() == asked.status_topic)
                 asked.status = message->text();

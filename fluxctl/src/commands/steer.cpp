@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // start, stop and restart: a command for nodes, and what comes of it.
 #include <fluxlib/lifecycle.hpp>
+#include <fluxmq/answers.hpp>
 #include <fluxmq/topic.hpp>
 
 #include "arguments.hpp"
@@ -148,12 +149,12 @@ private:
         const auto topic = message.topic();
         const std::string text{message.text()};
         if (topic == command_reply_) {
-            if (is_no_responders(message))
+            if (fluxmq::is_no_responders(message))
                 outcome.unheard();
             else if (text == "-NAK")
                 outcome.error("the service says that its handler has failed");
         } else if (topic == status_reply_) {
-            if (is_no_responders(message) || is_acknowledgement(message))
+            if (fluxmq::is_no_responders(message) || fluxmq::is_acknowledgement(message))
                 return;
             outcome.service(text);
             outcome.answered();

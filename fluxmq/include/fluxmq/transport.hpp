@@ -160,8 +160,10 @@ public:
     virtual Task<Subscription> subscribe(std::string topic, std::shared_ptr<Receiver> receiver,
                                          SubscribeOptions options = {}) = 0;
 
-    /// Publishes and awaits one answer. The acknowledgements `+ACK` and `-NAK` of Go handlers are not answers
-    /// and are passed over. Errors: timeout, no_responders, disconnected, closed, and those of publish().
+    /// Publishes and awaits one answer. The acknowledgements `+ACK` and `-NAK` of Go handlers are not answers and are
+    /// passed over; one that asks for an answer itself gets an empty message at once, also when the request has ended.
+    /// A message with status 503 and no payload is the error no_responders. With a payload, or with another status, it
+    /// is the answer. Errors: timeout, no_responders, disconnected, closed, and those of publish().
     Task<Message> request(std::string topic, const Payload& payload,
                           std::chrono::milliseconds timeout = default_request_timeout, Headers headers = {});
 

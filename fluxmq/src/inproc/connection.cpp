@@ -14,25 +14,31 @@
 
 namespace fluxmq {
 
-namespace {
-
 // What the shared inbox of a connection's requests receives.
-class InboxReceiver final : public Receiver {
+class InProc::Connection::InboxReceiver final : public Receiver {
 public:
-    explicit InboxReceiver(std::weak_ptr<RequestTable> requests) : requests_{std::move(requests)} {}
+    InboxReceiver(std::weak_ptr<RequestTable> requests, std::weak_ptr<Connection> connection,
+                  std::shared_ptr<Loop> loop)
+        : requests_{std::move(requests)}, connection_{std::move(connection)}, loop_{std::move(loop)} {}
 
     bool offer(Message&& message) noexcept override {
-        if (const auto requests = requests_.lock())
-            requests->deliver(std::move(message));
+        const auto requests = requests_.lock();
+        auto acknowledgement = requests ? requests->deliver(std::move(message)) : std::nullopt;
+        // Whoever offers holds locks that a publish may need as well.
+        if (acknowledgement)
+            loop_->post([weak = connection_, asking = *std::move(acknowledgement)] {
+                if (const auto connection = weak.lock())
+                    connection->answer_empty(asking.reply());
+            });
         return true;
     }
     void when_ready(std::function<void()> resume) override { resume(); }
 
 private:
-    std::weak_ptr<RequestTable> requests_;
+    const std::weak_ptr<RequestTable> requests_;
+    const std::weak_ptr<Connection> connection_;
+    const std::shared_ptr<Loop> loop_;
 };
-
-} // namespace
 
 InProc::Connection::Connection(std::shared_ptr<InProcBus::Core> core)
     : core_{std::move(core)},
@@ -217,13 +223,24 @@ Task<DrainReport> InProc::Connection::drained(std::vector<std::shared_ptr<Target
     co_return report;
 }
 
+void InProc::Connection::answer_empty(std::string_view topic) {
+    try {
+        publish(topic, "", {}, {});
+    } catch (const Error&) { // NOLINT(bugprone-empty-catch)
+        // It cannot be sent: the connection was closed, say. The peer waits for its timeout.
+    }
+}
+
 void InProc::Connection::open_inbox() {
+    std::shared_ptr<Loop> loop;
     {
         const std::lock_guard lock{mutex_};
         if (inbox_.active())
             return;
+        loop = loop_;
     }
-    auto inbox = subscribe(requests_->inbox(), std::make_shared<InboxReceiver>(requests_), {});
+    auto receiver = std::make_shared<InboxReceiver>(requests_, weak_from_this(), std::move(loop));
+    auto inbox = subscribe(requests_->inbox(), std::move(receiver), {});
     const std::lock_guard lock{mutex_};
     if (!inbox_.active())
         inbox_ = std::move(inbox);

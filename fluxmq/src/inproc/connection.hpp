@@ -60,6 +60,7 @@ private:
     };
 
     class TopicPublisher;
+    class InboxReceiver;
 
     void check_open(std::string_view topic) const;
     void check(std::string_view topic, const Payload& payload, const Headers& headers,
@@ -78,6 +79,7 @@ private:
     std::uint64_t oldest_waiting() const noexcept;
     void end(std::uint64_t id, const std::shared_ptr<Target>& target) noexcept;
     void open_inbox();
+    void answer_empty(std::string_view topic);
     Task<DrainReport> drained(std::vector<std::shared_ptr<Target>> targets, Clock::time_point deadline);
 
     const std::shared_ptr<InProcBus::Core> core_;

@@ -108,6 +108,7 @@ private:
     nats::Subscriptions::Outcome deliver(Session& session, nats::Subscriptions::Delivery& delivery,
                                          const nats::Frame& frame);
     static Message make_message(Session& session, const nats::Frame& frame);
+    void answer_empty(std::string_view topic);
     Progress handle(Session& session, const nats::Frame& frame);
     std::optional<std::string> server_error(std::string_view text);
     Task<> unstall(Session& session);

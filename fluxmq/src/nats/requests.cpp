@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "requests.hpp"
 
+#include <fluxmq/answers.hpp>
+
 #include <charconv>
 #include <random>
 
@@ -18,12 +20,6 @@ std::string make_inbox() {
         inbox += alphabet[pick(device)];
     return inbox + '.';
 }
-
-bool is_acknowledgement(const Message& message) noexcept {
-    return message.text() == "+ACK" || message.text() == "-NAK";
-}
-
-constexpr std::uint16_t no_responders_status = 503;
 
 } // namespace
 
@@ -59,26 +55,27 @@ void Requests::expire() {
     arm();
 }
 
-void Requests::answer(Message&& message) {
+std::optional<Message> Requests::answer(Message&& message) {
     const auto topic = message.topic();
     if (!topic.starts_with(inbox_))
-        return;
+        return std::nullopt;
+    if (is_acknowledgement(message)) // whatever has become of its request
+        return message.reply().empty() ? std::nullopt : std::optional{std::move(message)};
     const auto token = topic.substr(inbox_.size());
     std::uint64_t id = 0;
     if (std::from_chars(token.data(), token.data() + token.size(), id).ec != std::errc{})
-        return;
-    if (is_acknowledgement(message))
-        return;
+        return std::nullopt;
     const auto erased = pending_.erase(id);
     if (!erased)
-        return;
+        return std::nullopt;
     auto& request = **erased;
-    if (message.status() == no_responders_status) {
+    if (is_no_responders(message)) {
         request.fail(Error{errc::no_responders, "nobody listens", request.topic()});
-        return;
+        return std::nullopt;
     }
     request.answer_ = std::move(message);
     request.finish();
+    return std::nullopt;
 }
 
 void Requests::refuse(std::string_view topic, const std::string& broker_text) {

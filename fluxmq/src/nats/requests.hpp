@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <queue>
 #include <string>
 #include <string_view>
@@ -49,8 +50,9 @@ public:
     std::uint64_t add(PendingRequest& request, Clock::time_point deadline);
     void remove(std::uint64_t id) noexcept { pending_.erase(id); }
 
-    /// Gives `message` to the request whose reply topic it came on.
-    void answer(Message&& message);
+    /// Gives `message` to the request whose reply topic it came on. Late ones, and acknowledgements, are passed over.
+    /// Gives back an acknowledgement that asks for an answer itself, which the owner must send: an empty message.
+    [[nodiscard]] std::optional<Message> answer(Message&& message);
 
     /// The server refuses `topic` to us.
     void refuse(std::string_view topic, const std::string& broker_text);

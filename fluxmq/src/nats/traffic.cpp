@@ -82,7 +82,8 @@ Subscriptions::Outcome Nats::Impl::deliver(Session& session, Subscriptions::Deli
                                            const Frame& frame) {
     if (frame.sid == Subscriptions::inbox_sid) {
         delivery.end_batch();
-        requests_.answer(make_message(session, frame));
+        if (const auto acknowledgement = requests_.answer(make_message(session, frame)))
+            answer_empty(acknowledgement->reply());
         return Subscriptions::Outcome::taken;
     }
     auto message = make_message(session, frame);
@@ -108,6 +109,14 @@ Message Nats::Impl::make_message(Session& session, const Frame& frame) {
     if (status.code != 0)
         message.set_status(status.code, status.description);
     return message;
+}
+
+void Nats::Impl::answer_empty(std::string_view topic) {
+    try {
+        publish(topic, {}, {}, {});
+    } catch (const Error&) { // NOLINT(bugprone-empty-catch)
+        // It cannot be sent: the connection is being closed, say. The peer waits for its timeout.
+    }
 }
 
 Nats::Impl::Progress Nats::Impl::handle(Session& session, const Frame& frame) {

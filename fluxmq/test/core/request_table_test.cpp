@@ -44,8 +44,8 @@ TEST_F(RequestTableTest, answers_find_their_requests_in_any_order) {
     loop.spawn(ask(table, replies[0], answers[0]));
     loop.spawn(ask(table, replies[1], answers[1]));
     loop.settle();
-    table->deliver(message("second", replies[1]));
-    table->deliver(message("first", replies[0]));
+    EXPECT_FALSE(table->deliver(message("second", replies[1])));
+    EXPECT_FALSE(table->deliver(message("first", replies[0])));
     loop.settle();
     EXPECT_EQ(answers[0], "first");
     EXPECT_EQ(answers[1], "second");
@@ -54,7 +54,7 @@ TEST_F(RequestTableTest, answers_find_their_requests_in_any_order) {
 TEST_F(RequestTableTest, an_answer_may_come_before_it_is_awaited) {
     const auto answer = loop.run([](std::shared_ptr<RequestTable> t) -> Task<std::string> {
         auto call = t->open();
-        t->deliver(message("early", call.reply_topic()));
+        EXPECT_FALSE(t->deliver(message("early", call.reply_topic())));
         co_return std::string{(co_await call.answer("the.topic", 1s)).text()};
     }(table));
     EXPECT_EQ(answer, "early");
@@ -66,12 +66,43 @@ TEST_F(RequestTableTest, acknowledgements_are_passed_over) {
     loop.spawn(ask(table, reply, answer));
     loop.settle();
     for (const auto* text : {"+ACK", "-NAK"})
-        table->deliver(message(text, reply));
+        EXPECT_FALSE(table->deliver(message(text, reply)));
     loop.settle();
     EXPECT_EQ(answer, "");
-    table->deliver(message("+ACK, and more", reply));
+    EXPECT_FALSE(table->deliver(message("+ACK, and more", reply)));
     loop.settle();
     EXPECT_EQ(answer, "+ACK, and more");
+}
+
+TEST_F(RequestTableTest,
+       an_acknowledgement_that_asks_for_an_answer_is_given_back_also_when_its_request_has_ended) {
+    const auto acknowledgement = [](const std::string& topic) {
+        return Message{Bytes::copy(topic), Bytes::copy("+ACK"), Bytes::copy("back")};
+    };
+    std::string reply;
+    std::string answer;
+    loop.spawn(ask(table, reply, answer));
+    loop.settle();
+    const auto while_it_waits = table->deliver(acknowledgement(reply));
+    ASSERT_TRUE(while_it_waits);
+    EXPECT_EQ(while_it_waits->reply(), "back");
+    EXPECT_FALSE(table->deliver(message("real", reply)));
+    loop.settle();
+    EXPECT_EQ(answer, "real");
+    EXPECT_TRUE(table->deliver(acknowledgement(reply)));
+    EXPECT_FALSE(table->deliver(acknowledgement("other.1")));
+}
+
+TEST_F(RequestTableTest, status_503_with_a_payload_is_an_answer) {
+    std::string reply;
+    std::string answer;
+    loop.spawn(ask(table, reply, answer));
+    loop.settle();
+    auto busy = message("busy", reply);
+    busy.set_status(503);
+    EXPECT_FALSE(table->deliver(std::move(busy)));
+    loop.settle();
+    EXPECT_EQ(answer, "busy");
 }
 
 TEST_F(RequestTableTest, status_503_is_no_responders) {
@@ -81,7 +112,7 @@ TEST_F(RequestTableTest, status_503_is_no_responders) {
     loop.settle();
     auto nobody = message("", reply);
     nobody.set_status(503);
-    table->deliver(std::move(nobody));
+    EXPECT_FALSE(table->deliver(std::move(nobody)));
     loop.settle();
     EXPECT_EQ(asking.failure(), errc::no_responders);
 }
@@ -102,7 +133,7 @@ TEST_F(RequestTableTest, an_answer_ends_the_timeout) {
     std::string answer;
     loop.spawn(ask(table, reply, answer));
     loop.settle();
-    table->deliver(message("x", reply));
+    EXPECT_FALSE(table->deliver(message("x", reply)));
     loop.settle();
     EXPECT_EQ(loop.clock()->next(), std::nullopt);
 }
@@ -111,18 +142,18 @@ TEST_F(RequestTableTest, late_and_foreign_messages_are_passed_over) {
     std::string reply;
     std::string answer;
     EXPECT_EQ(kind_of([&] { loop.run(ask(table, reply, answer, 1ms)); }), errc::timeout);
-    table->deliver(message("late", reply));
+    EXPECT_FALSE(table->deliver(message("late", reply)));
     std::string next;
     loop.spawn(ask(table, next, answer));
     loop.settle();
     EXPECT_NE(next, reply);
     for (const auto* topic : {"other.1", "_INBOX.1.", "_INBOX.1.x", "_INBOX.1.2x", "_INBOX.1.-2",
                               "_INBOX.1.2.3", "_INBOX.1.99999999999999999999999", "_INBOX.1.99", ""})
-        table->deliver(message("foreign", topic));
+        EXPECT_FALSE(table->deliver(message("foreign", topic)));
     loop.settle();
     EXPECT_EQ(answer, "");
-    table->deliver(message("right", next));
-    table->deliver(message("twice", next));
+    EXPECT_FALSE(table->deliver(message("right", next)));
+    EXPECT_FALSE(table->deliver(message("twice", next)));
     loop.settle();
     EXPECT_EQ(answer, "right");
 }
@@ -163,7 +194,7 @@ TEST_F(RequestTableTest, a_cancelled_request_leaves_nothing) {
     EXPECT_EQ(asking.failure(), errc::cancelled);
     EXPECT_EQ(table.use_count(), 1);
     EXPECT_EQ(loop.clock()->next(), std::nullopt);
-    table->deliver(message("late", reply));
+    EXPECT_FALSE(table->deliver(message("late", reply)));
 }
 
 TEST_F(RequestTableTest, answers_come_from_any_thread) {
@@ -188,8 +219,9 @@ TEST_F(RequestTableTest, answers_come_from_any_thread) {
             mine,
             [](Mailbox& in, RequestTable& t) -> Task<> {
                 while (co_await in.wait())
-                    if (const auto delivery = in.pop_message())
-                        t.deliver(message("answer", delivery->message.topic()));
+                    if (const auto delivery = in.pop_message()) {
+                        EXPECT_FALSE(t.deliver(message("answer", delivery->message.topic())));
+                    }
             }(*replies, *real),
             [](std::exception_ptr) {});
         mine.run();

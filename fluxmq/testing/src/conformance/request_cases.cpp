@@ -93,6 +93,56 @@ TEST_P(RequestConformance, answers_that_are_acknowledgements_are_passed_over) {
     });
 }
 
+// As Go's framework does: an acknowledgement is a request, and its sender does nothing else until it is answered.
+TEST_P(RequestConformance, an_acknowledgement_that_is_a_request_is_answered_with_an_empty_message) {
+    with_two([](Transport& one, Transport& two) -> Task<> {
+        const auto name = topic();
+        const auto inbox = std::make_shared<Inbox>();
+        const auto subscription = co_await one.subscribe(name, inbox);
+        Beside asking{co_await boost::asio::this_coro::executor, two.request(name, "question", 10s)};
+        co_await inbox->holds(1);
+        const std::string reply{inbox->last().reply()};
+        const auto confirmed = std::make_shared<Inbox>();
+        const auto confirmations = topic();
+        const auto listening = co_await one.subscribe(confirmations, confirmed);
+        one.publish(reply, "+ACK", {}, confirmations);
+        co_await confirmed->holds(1);
+        EXPECT_EQ(confirmed->last().text(), "");
+        EXPECT_EQ(confirmed->last().status(), 0);
+        EXPECT_EQ(confirmed->last().reply(), "");
+        EXPECT_FALSE(asking.done());
+        one.publish(reply, "real");
+        const auto failure = co_await asking.end();
+        EXPECT_FALSE(failure);
+        one.publish(reply, "-NAK", {}, confirmations); // the request has ended
+        co_await confirmed->holds(2);
+        EXPECT_EQ(confirmed->last().text(), "");
+    });
+}
+
+TEST_P(RequestConformance, an_acknowledgement_is_answered_when_its_request_has_timed_out_or_was_cancelled) {
+    with_transport([](Transport& transport) -> Task<> {
+        const auto name = topic();
+        const auto inbox = std::make_shared<Inbox>();
+        const auto subscription = co_await transport.subscribe(name, inbox);
+        const auto timeout = co_await failure_of(transport.request(name, "question", 20ms));
+        EXPECT_TRUE(timeout && timeout->kind() == errc::timeout);
+        co_await inbox->holds(1);
+        const std::string timed_out{inbox->last().reply()};
+        Beside asking{co_await boost::asio::this_coro::executor, transport.request(name, "question", 1h)};
+        co_await inbox->holds(2);
+        const std::string cancelled{inbox->last().reply()};
+        asking.cancel();
+        const auto failure = co_await asking.end();
+        EXPECT_TRUE(failure && failure->kind() == errc::cancelled);
+        // Requests on the very transport that answers them.
+        const auto first = co_await transport.request(timed_out, "+ACK", 10s);
+        EXPECT_EQ(first.text(), "");
+        const auto second = co_await transport.request(cancelled, "-NAK", 10s);
+        EXPECT_EQ(second.text(), "");
+    });
+}
+
 TEST_P(RequestConformance, a_request_that_is_not_answered_times_out) {
     with_transport([](Transport& transport) -> Task<> {
         const auto name = topic();
