@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fluxlib/ports.hpp>
 
+#include <fluxmq/outgoing_headers.hpp>
 #include <fluxmq/subject.hpp>
 
 #include "node_runtime.hpp"
@@ -180,6 +181,17 @@ fluxmq::MailboxCounters Input::counters() const {
 
 // --- Output --------------------------------------------------------------------------------------------------
 
+namespace {
+
+// The headers of the message that the node handles now.
+const fluxmq::Headers& inherited_by(const NodeRuntime& node) {
+    static const fluxmq::Headers none;
+    const auto& current = node.current_headers();
+    return current ? *current : none;
+}
+
+} // namespace
+
 Output::Output(NodeRuntime& node, DataOutput data) : node_{node}, data_{std::move(data)} {
     set_topics(std::move(data_.topics));
 }
@@ -197,12 +209,9 @@ void Output::set_topics(std::vector<std::string> topics) {
 void Output::publish(const Payload& payload, const fluxmq::Headers& headers) {
     while (publishers_.size() < wire_topics_.size())
         publishers_.push_back(node_.transport().publisher(wire_topics_[publishers_.size()]));
-    const auto& inherited = node_.current_headers();
+    const fluxmq::OutgoingHeaders outgoing{inherited_by(node_), headers};
     for (const auto& publisher : publishers_) {
-        if (inherited)
-            publisher->publish(payload, merge(*inherited, headers));
-        else
-            publisher->publish(payload, headers);
+        publisher->publish(payload, outgoing.get());
         // Written by the node's own loop only.
         published_.store(published_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
@@ -216,9 +225,8 @@ Task<> Output::call(std::string path, Handler callback, const Payload& payload,
 
 Task<> Output::do_call(std::string topic, Handler callback, fluxmq::Bytes payload,
                        std::chrono::milliseconds timeout) {
-    fluxmq::Headers headers;
-    if (const auto& inherited = node_.current_headers())
-        headers = *inherited;
+    const fluxmq::Headers none;
+    auto headers = fluxmq::OutgoingHeaders{inherited_by(node_), none}.get();
     auto answer = co_await node_.transport().request(topic, payload, timeout, std::move(headers));
     co_await callback(std::move(answer));
 }

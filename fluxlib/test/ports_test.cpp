@@ -202,6 +202,55 @@ TEST_P(PortsOn, headers_of_the_message_being_handled_travel_on_and_explicit_ones
     }());
 }
 
+TEST_P(PortsOn, headers_that_are_about_one_message_stay_behind_and_none_is_sent_twice) {
+    struct Forwarder : Recorder {
+        using Recorder::Recorder;
+        Task<> on_input(Message) override {
+            output("out").publish("plain");
+            output("out").publish("with some", {{"hop", "2"}, {"Nats-Msg-Id", "mine"}, {"hop", "3"}});
+            co_await output("out").call("asked", [](const Message&) {});
+        }
+    };
+    mesh.run([&]() -> Task<> {
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        NodeOptions options;
+        options.node.inputs = {{"in", {"a"}}};
+        options.node.outputs = {{"out", {"b"}}};
+        auto owned = std::make_unique<Forwarder>(service, "n", options, log);
+        auto& node = *owned;
+        service.append_node(std::move(owned));
+        const auto out = co_await service.subscribe("b");
+        const auto asked = co_await service.subscribe("asked");
+        co_await service.run();
+        const fluxmq::Headers several{{"traceparent", "00-1"},
+                                      {"Nats-Msg-Id", "1"},
+                                      {"list", "a"},
+                                      {"CE-id", "2"},
+                                      {"list", "b"},
+                                      {"kv-operation", "PUT"},
+                                      {"hop", "1"},
+                                      {"nats-sequence", "7"},
+                                      {"_watermill_message_uuid", "3"}};
+        service.publish("a", "x", several);
+        const auto plain = co_await out->get();
+        EXPECT_EQ(plain.headers(),
+                  (fluxmq::Headers{{"traceparent", "00-1"}, {"list", "a, b"}, {"hop", "1"}}));
+        const auto with_some = co_await out->get();
+        EXPECT_EQ(with_some.headers(),
+                  (fluxmq::Headers{
+                      {"traceparent", "00-1"}, {"list", "a, b"}, {"hop", "2, 3"}, {"Nats-Msg-Id", "mine"}}));
+        const auto call = co_await asked->get();
+        EXPECT_EQ(call.headers(), (fluxmq::Headers{{"traceparent", "00-1"}, {"list", "a, b"}, {"hop", "1"}}));
+        service.respond(call, "done");
+        node.output("out").publish("of its own", {{"hop", "2"}, {"hop", "3"}});
+        const auto own = co_await out->get();
+        EXPECT_EQ(own.headers().all("hop"), std::vector<std::string_view>{"2, 3"});
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
 // A node that is busy until the test lets it go, so that its input fills.
 struct Held : Recorder {
     using Recorder::Recorder;

@@ -58,13 +58,4 @@ std::vector<std::string_view> Headers::all(std::string_view name) const {
     return values;
 }
 
-Headers merge(const Headers& inherited, const Headers& own) {
-    Headers merged = inherited;
-    for (const auto& entry : own)
-        merged.erase(entry.first);
-    for (const auto& [name, value] : own)
-        merged.add(name, value);
-    return merged;
-}
-
 } // namespace fluxmq

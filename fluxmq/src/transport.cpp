@@ -2,6 +2,7 @@
 #include <fluxmq/transport.hpp>
 
 #include <fluxmq/error.hpp>
+#include <fluxmq/outgoing_headers.hpp>
 #include <fluxmq/subject.hpp>
 
 namespace fluxmq {
@@ -85,10 +86,8 @@ Task<Message> Transport::request(std::string topic, const Payload& payload, std:
 void Transport::respond(const Message& message, const Payload& payload, const Headers& headers) {
     if (message.reply().empty())
         throw Error{errc::no_reply_topic, "the message asked for no answer", std::string{message.topic()}};
-    if (message.headers().empty())
-        publish(message.reply(), payload, headers);
-    else
-        publish(message.reply(), payload, merge(message.headers(), headers));
+    const OutgoingHeaders outgoing{message.headers(), headers};
+    publish(message.reply(), payload, outgoing.get());
 }
 
 } // namespace fluxmq

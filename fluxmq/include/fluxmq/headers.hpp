@@ -46,11 +46,8 @@ public:
     friend bool operator==(const Headers&, const Headers&) = default;
 
 private:
+    friend class OutgoingHeaders;
     std::vector<Entry> entries_;
 };
-
-/// `inherited` with the names that `own` has replaced by it: what a handler publishes carries on the headers
-/// of what it handles, and explicit ones win.
-Headers merge(const Headers& inherited, const Headers& own);
 
 } // namespace fluxmq

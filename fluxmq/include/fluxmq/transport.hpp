@@ -147,8 +147,8 @@ public:
     virtual Task<DrainReport> drain(std::chrono::milliseconds timeout = default_drain_timeout) = 0;
 
     /// Hands a message over for sending and returns; never waits. One publisher's messages to one topic
-    /// arrive in order. Throws Error: invalid_topic, invalid_header, payload_too_large, buffer_full, not_connected,
-    /// closed.
+    /// arrive in order. `headers` are sent as they are given. Throws Error: invalid_topic, invalid_header,
+    /// payload_too_large, buffer_full, not_connected, closed.
     virtual void publish(std::string_view topic, const Payload& payload, const Headers& headers = {},
                          std::string_view reply = {}) = 0;
 
@@ -167,8 +167,9 @@ public:
     Task<Message> request(std::string topic, const Payload& payload,
                           std::chrono::milliseconds timeout = default_request_timeout, Headers headers = {});
 
-    /// Answers `message` on its reply topic, with its headers; `headers` win. Throws Error{no_reply_topic}, and
-    /// as publish().
+    /// Answers `message` on its reply topic. The answer carries the headers of `message` that travel; `headers` win,
+    /// and several values of one name are folded into one, see OutgoingHeaders. Throws Error{no_reply_topic}, and as
+    /// publish().
     void respond(const Message& message, const Payload& payload, const Headers& headers = {});
 
     /// Completes when everything published before has been passed on: at a broker, when it has it; with a

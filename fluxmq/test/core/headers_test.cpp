@@ -68,15 +68,5 @@ TEST(Headers, values_may_be_empty_and_hold_colons_and_spaces) {
     EXPECT_EQ(headers.get("url"), "http://a: b");
 }
 
-TEST(Headers, when_merged_the_explicit_ones_win) {
-    const Headers inherited{{"trace", "t1"}, {"kind", "old"}, {"kind", "older"}};
-    const Headers own{{"kind", "new"}, {"kind", "newer"}, {"own", "1"}};
-    EXPECT_THAT(entries(merge(inherited, own)), ElementsAre(Pair("trace", "t1"), Pair("kind", "new"),
-                                                            Pair("kind", "newer"), Pair("own", "1")));
-    EXPECT_EQ(merge(inherited, {}), inherited);
-    EXPECT_EQ(merge({}, own), own);
-    EXPECT_EQ(merge(own, own), own);
-}
-
 } // namespace
 } // namespace fluxmq

@@ -169,9 +169,45 @@ TEST_P(HeaderRequestConformance, headers_go_with_a_request_and_come_back_with_it
     with_transport([](Transport& transport) -> Task<> {
         const auto name = topic();
         const auto subscription = co_await transport.subscribe(name, std::make_shared<Echo>(transport));
-        const Headers headers{{"Trace", "abc"}, {"Trace", "def"}};
+        const Headers headers{{"Trace", "abc"}, {"trace", "another case"}};
         const auto answer = co_await transport.request(name, "x", 10s, headers);
         EXPECT_EQ(answer.headers(), headers);
+    });
+}
+
+TEST_P(HeaderRequestConformance, an_answer_has_no_header_twice_and_none_that_is_about_the_request_alone) {
+    with_two([](Transport& one, Transport& two) -> Task<> {
+        const auto name = topic();
+        const auto inbox = std::make_shared<Inbox>();
+        const auto subscription = co_await one.subscribe(name, inbox);
+        const auto replies = std::make_shared<Inbox>();
+        const auto reply = topic();
+        const auto answers = co_await two.subscribe(reply, replies);
+        const Headers asked{{"Nats-Msg-Id", "1"}, {"list", "a"},   {"nats-expected-stream", "S"},
+                            {"kept", "k"},        {"list", "b"},   {"KV-Operation", "DEL"},
+                            {"CE-ID", "2"},       {"kind", "old"}, {"_watermill_message_uuid", "3"},
+                            {"kind", "older"},    {"list", "c, d"}};
+        two.publish(name, "question", asked, reply);
+        co_await inbox->holds(1);
+        const auto question = inbox->last();
+        EXPECT_EQ(question.headers(), asked); // publish() sends them as they are given
+        one.respond(question, "plain");
+        one.respond(question, "with some",
+                    Headers{{"kind", "new"}, {"own", "1"}, {"kind", "newer"}, {"Nats-Msg-Id", "4"}});
+        co_await replies->holds(2);
+        const auto got = replies->messages();
+        EXPECT_EQ(got[0].headers(), (Headers{{"list", "a, b, c, d"}, {"kept", "k"}, {"kind", "old, older"}}));
+        EXPECT_EQ(got[1].headers(), (Headers{{"list", "a, b, c, d"},
+                                             {"kept", "k"},
+                                             {"kind", "new, newer"},
+                                             {"own", "1"},
+                                             {"Nats-Msg-Id", "4"}}));
+        const Headers alone{{"ce-id", "2"}};
+        two.publish(name, "question", alone, reply);
+        co_await inbox->holds(2);
+        one.respond(inbox->last(), "none");
+        co_await replies->holds(3);
+        EXPECT_TRUE(replies->last().headers().empty());
     });
 }
 
