@@ -33,8 +33,9 @@ NodeRuntime::NodeRuntime(Node& n, Service& s, std::string i, NodeOptions o)
       state{o.state ? *std::move(o.state) : s.state().slice(id)}, settings{std::move(o.node.settings)},
       logger_{std::move(o.logger)}, tick_callback_{std::move(o.on_tick)},
       status_strings_{std::move(o.status)}, auto_listen_{o.auto_listen},
-      replace_settings_{o.replace_settings}, restart_on_settings_{o.restart_on_settings},
-      own_timer_{o.timer.has_value()}, input_limits_{o.input_limits}, own_supervision_{o.supervision},
+      replace_settings_{o.replace_settings.value_or(s.options().profile.replace_settings)},
+      restart_on_settings_{o.restart_on_settings}, own_timer_{o.timer.has_value()},
+      input_limits_{o.input_limits}, own_supervision_{o.supervision},
       supervisor_{o.node.supervision.value_or(o.supervision)}, mailbox_{fluxmq::Mailbox::create()} {
     if (const auto why = fluxmq::publish_problem(id); !why.empty())
         throw Error{errc::invalid_topic, "the node id '" + id + "' cannot be part of a topic: " + why};

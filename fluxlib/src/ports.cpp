@@ -201,9 +201,9 @@ void Output::set_topics(std::vector<std::string> topics) {
     data_.topics = std::move(topics);
     wire_topics_.clear();
     publishers_.clear();
-    const bool as_they_are = node_.service.options().profile.port_topics == PortTopics::slashes;
+    const bool with_dots = node_.service.options().profile.port_topics == PortTopics::dots;
     for (const auto& topic : data_.topics)
-        wire_topics_.push_back(as_they_are ? topic : dotted(topic));
+        wire_topics_.push_back(with_dots ? dotted(topic) : topic);
 }
 
 void Output::publish(const Payload& payload, const fluxmq::Headers& headers) {

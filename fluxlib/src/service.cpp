@@ -12,9 +12,21 @@ using fluxmq::Error;
 
 namespace {
 
-/// For Profile::active_status.
-class StatusWithoutActive final : public fluxmq::Status {
-    std::string active() const override { return ready(); }
+/// The plain strings, without those that a profile does without.
+class ProfileStatus final : public fluxmq::Status {
+public:
+    explicit ProfileStatus(const Profile& profile) : profile_{profile} {}
+
+    std::string starting() const override { return passing(Status::starting()); }
+    std::string active() const override { return profile_.active_status ? Status::active() : ready(); }
+    std::string stopping() const override { return passing(Status::stopping()); }
+    std::string stopped() const override { return passing(Status::stopped()); }
+
+private:
+    // An empty status is not announced.
+    std::string passing(std::string text) const { return profile_.passing_statuses ? text : std::string{}; }
+
+    const Profile profile_;
 };
 
 } // namespace
@@ -30,8 +42,8 @@ void Service::attach_shared(std::shared_ptr<fluxmq::Transport> transport,
     runtime_->topic = std::move(topic);
     // The plain strings are what attach() takes where it is given none.
     const auto& given = *status;
-    if (!runtime_->options.profile.active_status && typeid(given) == typeid(fluxmq::Status))
-        status = std::make_shared<const StatusWithoutActive>();
+    if (typeid(given) == typeid(fluxmq::Status))
+        status = std::make_shared<const ProfileStatus>(runtime_->options.profile);
     runtime_->status = std::move(status);
 }
 

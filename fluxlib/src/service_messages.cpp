@@ -80,9 +80,12 @@ void ServiceRuntime::unsubscribe(std::string_view topic_name) {
 }
 
 void ServiceRuntime::send_status(std::string new_status) {
+    if (new_status.empty())
+        return;
     {
         const std::lock_guard lock{status_mutex_};
         current_status_ = new_status;
+        ++statuses_sent_;
     }
     service.transport().publish(topic->status(id), new_status);
 }
@@ -90,6 +93,11 @@ void ServiceRuntime::send_status(std::string new_status) {
 std::string ServiceRuntime::current_status() const {
     const std::lock_guard lock{status_mutex_};
     return current_status_;
+}
+
+std::uint64_t ServiceRuntime::statuses_sent() const {
+    const std::lock_guard lock{status_mutex_};
+    return statuses_sent_;
 }
 
 void ServiceRuntime::publish_error(const std::string& text) noexcept {

@@ -99,6 +99,7 @@ public:
     void unsubscribe(std::string_view topic);
     void send_status(std::string status);
     std::string current_status() const;
+    std::uint64_t statuses_sent() const;
     void publish_error(const std::string& text) noexcept;
 
     std::shared_ptr<spdlog::logger> logger_for(std::string_view node_id) const;
@@ -203,6 +204,8 @@ private:
     Task<> on_start(Message message);
     Task<> on_stop(Message message);
     Task<> on_restart(Message message);
+    Task<> on_restart_like_node(Message message);
+    void say_again_that_nodes_run(std::uint64_t sent_before);
     Task<> on_error(Message message);
     Task<> on_status_request(Message message);
     Task<> on_common_data(Message message);
@@ -269,6 +272,7 @@ private:
 
     mutable std::mutex status_mutex_;
     std::string current_status_;
+    std::uint64_t statuses_sent_ = 0;
     std::size_t running_nodes_ = 0;
 };
 

@@ -22,6 +22,7 @@ Task<> ServiceRuntime::subscribe_commands() {
     static constexpr Command start{"on_start", &ServiceRuntime::on_start};
     static constexpr Command stop{"on_stop", &ServiceRuntime::on_stop};
     static constexpr Command restart{"on_restart", &ServiceRuntime::on_restart};
+    static constexpr Command restart_like_node{"on_restart", &ServiceRuntime::on_restart_like_node};
     static constexpr Command error{"on_error", &ServiceRuntime::on_error};
     static constexpr Command status_request{"status request", &ServiceRuntime::on_status_request};
     static constexpr Command common_data{"on_common_data", &ServiceRuntime::on_common_data};
@@ -34,6 +35,8 @@ Task<> ServiceRuntime::subscribe_commands() {
     co_await subscribe_command(topic->start(id), start);
     co_await subscribe_command(topic->stop(id), stop);
     co_await subscribe_command(topic->restart(id), restart);
+    if (options.profile.service_restart)
+        co_await subscribe_command(topic->restart_node(id), restart_like_node);
     co_await subscribe_command(topic->error(id), error);
     co_await subscribe_command(topic->status_request(id), status_request);
     co_await subscribe_command(topic->get_common_data(id), common_data);
@@ -80,9 +83,33 @@ Task<> ServiceRuntime::on_config(Message message) {
 
 Task<> ServiceRuntime::on_settings(Message message) { co_await service.on_settings(message); }
 
-Task<> ServiceRuntime::on_start(Message message) { co_await service.on_start(message); }
+Task<> ServiceRuntime::on_start(Message message) {
+    const auto before = statuses_sent();
+    co_await service.on_start(message);
+    say_again_that_nodes_run(before);
+}
+
 Task<> ServiceRuntime::on_stop(Message message) { co_await service.on_stop(message); }
-Task<> ServiceRuntime::on_restart(Message message) { co_await service.on_restart(message); }
+
+Task<> ServiceRuntime::on_restart(Message message) {
+    const auto before = statuses_sent();
+    co_await service.on_restart(message);
+    say_again_that_nodes_run(before);
+}
+
+// On the topic of a node with the service's id. Where there is such a node it is meant, and hears of it itself.
+Task<> ServiceRuntime::on_restart_like_node(Message message) {
+    if (const auto* record = record_of(id);
+        !record || record->topics.empty() || !options.profile.node_restart)
+        co_await on_restart(std::move(message));
+}
+
+// The Go SDK says READY after each start and restart, and its managers may wait for that.
+void ServiceRuntime::say_again_that_nodes_run(std::uint64_t sent_before) {
+    if (!options.profile.active_status && running_nodes_ > 0 && !ending_ && statuses_sent() == sent_before)
+        announce(status->active());
+}
+
 Task<> ServiceRuntime::on_error(Message message) { co_await service.on_error(message); }
 
 Task<> ServiceRuntime::on_status_request(Message message) {

@@ -695,6 +695,9 @@ std::vector<std::string> statuses_with(Profile profile, S status) {
         const auto transport = co_await mesh.connect();
         service.attach(transport, fluxmq::Topic{}, status);
         service.register_node<Kinds::Worker>("worker");
+        const auto peer = co_await mesh.connect();
+        const auto mailbox = fluxmq::Mailbox::create();
+        const auto tap = co_await peer->subscribe("service.svc.status", mailbox->add_inlet({}));
         co_await service.run();
         co_await manager->wait_for_service("svc", "READY");
         manager->start("svc");
@@ -702,21 +705,82 @@ std::vector<std::string> statuses_with(Profile profile, S status) {
         co_await service.apply_config(R"([{"id": "n", "type": "worker", "name": "renamed"}])");
         service.shutdown();
         co_await service.wait();
-        co_await manager->wait_for_service("svc", "STOPPED");
-        statuses = manager->service_statuses("svc");
+        co_await peer->flush();
+        while (const auto* delivery = mailbox->pop_message())
+            statuses.emplace_back(delivery->message.text());
     }());
     return statuses;
 }
 
-TEST(profile, says_whether_a_service_that_runs_is_active_and_strings_of_its_own_win) {
+TEST(profile, says_which_statuses_a_service_announces_and_strings_of_its_own_win) {
     EXPECT_THAT(
         statuses_with(Profile::python(), fluxmq::Status{}),
         ElementsAre("STARTING", "CONNECTED", "READY", "ACTIVE", "READY", "ACTIVE", "STOPPING", "STOPPED"));
     EXPECT_THAT(statuses_with(Profile::go(), fluxmq::Status{}),
-                ElementsAre("STARTING", "CONNECTED", "READY", "READY", "READY", "STOPPING", "STOPPED"));
+                ElementsAre("CONNECTED", "READY", "READY", "READY"));
     EXPECT_THAT(
         statuses_with(Profile::go(), OwnStatus{}),
         ElementsAre("STARTING", "CONNECTED", "READY", "RUNNING", "READY", "RUNNING", "STOPPING", "STOPPED"));
+}
+
+/// The settings of a node `n` after set_settings.
+boost::json::object settings_with(Profile profile, NodeOptions node_options) {
+    Mesh mesh;
+    Log log;
+    boost::json::object settings;
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        auto options = mesh.options();
+        options.profile = profile;
+        Service service{"svc", options};
+        service.attach(co_await mesh.connect());
+        node_options.node.settings = {{"a", 1}};
+        service.append_node(std::make_unique<Recorder>(service, "n", node_options, log));
+        co_await service.run();
+        manager->set_node_settings("n", {{"b", 2}});
+        co_await log.wait_for("n on_settings");
+        settings = service.node("n").settings();
+        service.shutdown();
+        co_await service.wait();
+    }());
+    return settings;
+}
+
+TEST(profile, says_whether_settings_replace_those_of_a_node_and_the_options_of_the_node_win) {
+    const boost::json::object merged{{"a", 1}, {"b", 2}};
+    const boost::json::object replaced{{"b", 2}};
+    EXPECT_EQ(settings_with(Profile{}, {}), merged);
+    EXPECT_EQ(settings_with(Profile::python(), {}), merged);
+    EXPECT_EQ(settings_with(Profile::go(), {}), replaced);
+    NodeOptions options;
+    options.replace_settings = false;
+    EXPECT_EQ(settings_with(Profile::go(), options), merged);
+    options.replace_settings = true;
+    EXPECT_EQ(settings_with(Profile{}, options), replaced);
+}
+
+TEST(profile, a_restart_of_the_node_that_has_the_services_id_is_for_that_node_alone) {
+    Mesh mesh;
+    Log log;
+    Kinds::log = &log;
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        manager->serve_config("svc",
+                              R"([{"id": "svc", "type": "worker"}, {"id": "other", "type": "worker"}])");
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        service.register_node<Kinds::Worker>("worker");
+        co_await service.run();
+        co_await manager->wait_for_service("svc", "READY");
+        co_await service.start_node_all();
+        service.publish(service.topic().restart_node("svc"), "");
+        service.publish(service.topic().stop("svc"), "other"); // is handled behind it
+        co_await manager->wait_for_node("other", "stopped");
+        EXPECT_THAT(manager->node_statuses("svc"), ElementsAre("created", "started", "stopped", "started"));
+        EXPECT_THAT(manager->node_statuses("other"), ElementsAre("created", "started", "stopped"));
+        service.shutdown();
+        co_await service.wait();
+    }());
 }
 
 } // namespace

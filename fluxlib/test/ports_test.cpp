@@ -13,9 +13,12 @@ protected:
 
     // Runs `body` with a started node whose inputs and outputs are given.
     void with_node(std::vector<DataInput> inputs, std::vector<DataOutput> outputs,
-                   std::function<Task<>(Service&, Recorder&)> body, bool auto_listen = true) {
+                   std::function<Task<>(Service&, Recorder&)> body, bool auto_listen = true,
+                   Profile profile = {}) {
         mesh.run([&]() -> Task<> {
-            Service service{"svc", mesh.options()};
+            auto service_options = mesh.options();
+            service_options.profile = profile;
+            Service service{"svc", service_options};
             service.attach(co_await mesh.connect());
             NodeOptions options;
             options.node.inputs = inputs;
@@ -112,18 +115,38 @@ TEST_P(PortsOn, a_callback_that_throws_is_reported_and_the_others_still_run) {
     });
 }
 
-TEST_P(PortsOn, a_topic_with_slashes_is_heard_in_both_forms_and_published_with_dots) {
-    with_node({{"in", {"node/x/in"}}}, {{"out", {"node/x/out"}}},
-              [&](Service& service, Recorder& node) -> Task<> {
-                  const auto dots = co_await service.subscribe("node.x.out");
-                  service.publish("node/x/in", "slash");
-                  service.publish("node.x.in", "dot");
-                  co_await log.wait_for_count(2);
-                  EXPECT_THAT(log.lines(),
-                              ::testing::UnorderedElementsAre("n on_input in=slash", "n on_input in=dot"));
-                  node.output("out").publish("out");
-                  EXPECT_EQ((co_await dots->get()).text(), "out");
-              });
+TEST_P(PortsOn, an_input_hears_a_topic_with_slashes_in_both_forms) {
+    with_node({{"in", {"node/x/in"}}}, {}, [&](Service& service, Recorder&) -> Task<> {
+        service.publish("node/x/in", "slash");
+        service.publish("node.x.in", "dot");
+        co_await log.wait_for_count(2);
+        EXPECT_THAT(log.lines(), ::testing::UnorderedElementsAre("n on_input in=slash", "n on_input in=dot"));
+    });
+}
+
+TEST_P(PortsOn, an_output_publishes_a_topic_with_slashes_as_it_is_written_in_every_profile) {
+    for (const auto& profile : {Profile{}, Profile::python(), Profile::go()})
+        with_node(
+            {}, {{"out", {"plant/x.y/out"}}},
+            [&](Service& service, Recorder& node) -> Task<> {
+                const auto heard = co_await service.subscribe("plant/x.y/out");
+                node.output("out").publish("out");
+                EXPECT_EQ((co_await heard->get()).text(), "out");
+            },
+            true, profile);
+}
+
+TEST_P(PortsOn, an_output_publishes_dots_for_slashes_where_the_profile_says_so) {
+    Profile profile;
+    profile.port_topics = PortTopics::dots;
+    with_node(
+        {}, {{"out", {"plant/x/out"}}},
+        [&](Service& service, Recorder& node) -> Task<> {
+            const auto heard = co_await service.subscribe("plant.x.out");
+            node.output("out").publish("out");
+            EXPECT_EQ((co_await heard->get()).text(), "out");
+        },
+        true, profile);
 }
 
 TEST_P(PortsOn, a_message_that_several_topics_of_an_input_cover_is_handled_once) {

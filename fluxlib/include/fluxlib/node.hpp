@@ -79,8 +79,9 @@ struct NodeOptions {
     fluxmq::MailboxLimits input_limits = {};
     /// Whether init() subscribes all inputs; otherwise Input::listen does, one by one.
     bool auto_listen = true;
-    /// Whether new settings replace the old ones as a whole, instead of being merged into them key by key.
-    bool replace_settings = false;
+    /// Whether new settings replace the old ones as a whole, instead of being merged into them key by key. Default:
+    /// Profile::replace_settings.
+    std::optional<bool> replace_settings = {};
     /// Whether a node that runs is stopped before a config's new settings come, and started after them.
     bool restart_on_settings = false;
     /// What happens when it fails, or a hook hangs.

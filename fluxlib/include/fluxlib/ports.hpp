@@ -107,7 +107,8 @@ private:
     Input* next_new_ = nullptr; // the next one of which that is so
 };
 
-/// A named way out of a node, bound to topics. Thread safety: the node's event loop.
+/// A named way out of a node, bound to topics. A topic with `/` is published as it is written, unless
+/// Profile::port_topics says otherwise. Thread safety: the node's event loop.
 class Output {
 public:
     Output(NodeRuntime& node, DataOutput data);

@@ -133,7 +133,7 @@ public:
     /// As Transport::respond.
     void respond(const Message& message, const Payload& payload, const fluxmq::Headers& headers = {});
 
-    /// Publishes the service's status, and keeps it for whoever asks and for a reconnect.
+    /// Publishes the service's status, unless that is empty, and keeps it for whoever asks and for a reconnect.
     void send_status(std::string status);
 
     /// Publishes `data`, JSON, for whoever asks with `get_common_data`.
