@@ -149,6 +149,12 @@ DataTimer read_timer(const json::value& value, const std::string& where) {
     return timer;
 }
 
+// What to_json() writes for a node without a timer.
+bool is_unset(const json::value& timer) {
+    const auto* unset = timer.get_object().if_contains("unset");
+    return unset && unset->is_bool() && unset->get_bool();
+}
+
 Supervision read_supervision(const json::value& value, const std::string& where) {
     WrittenSupervision written;
     try {
@@ -195,7 +201,8 @@ DataNode read_node(const json::value& value, std::size_t index) {
     node.name = reader.text("name");
     node.type = reader.text("type");
     if (const auto* timer = reader.find("timer"); timer && !timer->is_null())
-        node.timer = read_timer(*timer, reader.field("timer"));
+        if (const auto read = read_timer(*timer, reader.field("timer")); !is_unset(*timer))
+            node.timer = read;
     if (const auto* settings = reader.find("settings"); settings && !settings->is_null()) {
         if (!settings->is_object())
             refuse(reader.field("settings"), "expected an object, got " + shown(*settings));
@@ -218,6 +225,17 @@ std::string_view to_string(TimerType type) {
     case TimerType::none: break;
     }
     return "NONE";
+}
+
+// Never left out: the Go SDK ends the process for a node without it, and the Python SDK leaves the node out.
+json::object timer_to_json(const std::optional<DataTimer>& timer) {
+    const auto written = timer.value_or(DataTimer{});
+    json::object object{{"type", to_string(written.type)},
+                        {"intervalMs", written.interval.count()}, // Go's name for it, and Python's
+                        {"interval", written.interval.count()}};
+    if (!timer)
+        object["unset"] = true; // for services of this SDK, where such a node may follow the manager's clock
+    return object;
 }
 
 template <class Port>
@@ -251,10 +269,7 @@ std::vector<DataNode> parse_config(std::string_view text) {
 
 json::value to_json(const DataNode& node) {
     json::object object{{"id", node.id}, {"name", node.name}, {"type", node.type}};
-    if (node.timer)
-        object["timer"] = {{"type", to_string(node.timer->type)},
-                           {"intervalMs", node.timer->interval.count()},
-                           {"interval", node.timer->interval.count()}}; // Go's name for it, and Python's
+    object["timer"] = timer_to_json(node.timer);
     object["settings"] = node.settings;
     object["inputs"] = ports_to_json(node.inputs);
     object["outputs"] = ports_to_json(node.outputs);

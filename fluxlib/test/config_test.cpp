@@ -87,6 +87,30 @@ TEST(config, to_json_is_what_parse_config_reads) {
     EXPECT_EQ(parse_config(boost::json::serialize(to_json(nodes))), nodes);
 }
 
+TEST(config, to_json_writes_a_timer_for_every_node_and_none_is_read_as_none) {
+    const auto nodes = parse_config(R"([{"id": "a"}, {"id": "b", "timer": {"type": "NONE"}}])");
+    const auto written = to_json(nodes);
+    EXPECT_EQ(written.at(0).at("timer"),
+              (boost::json::value{{"type", "NONE"}, {"intervalMs", 0}, {"interval", 0}, {"unset", true}}));
+    EXPECT_EQ(written.at(1).at("timer"),
+              (boost::json::value{{"type", "NONE"}, {"intervalMs", 0}, {"interval", 0}}));
+    const auto again = parse_config(boost::json::serialize(written));
+    EXPECT_EQ(again, nodes);
+    EXPECT_EQ(again[0].timer, std::nullopt);
+    EXPECT_EQ(again[1].timer, DataTimer{});
+}
+
+TEST(config, only_a_true_unset_makes_a_timer_none) {
+    const auto timer_of = [](const std::string& unset) {
+        return parse_config(R"([{"id": "a", "timer": {"type": "GLOBAL", "unset": )" + unset + "}}]")[0].timer;
+    };
+    EXPECT_EQ(timer_of("true"), std::nullopt);
+    for (const auto* other : {"false", "null", "1", R"("true")", "[true]"})
+        EXPECT_EQ(timer_of(other), (DataTimer{TimerType::global})) << other;
+    EXPECT_THAT(refusal(R"([{"id": "a", "timer": {"type": "HOURLY", "unset": true}}])"),
+                HasSubstr("expected GLOBAL, LOCAL or NONE"));
+}
+
 TEST(config, an_error_names_the_node_and_the_field) {
     EXPECT_THAT(refusal("[x"), HasSubstr("line 1, column 2"));
     EXPECT_THAT(refusal("42"), HasSubstr("expected an array of nodes"));

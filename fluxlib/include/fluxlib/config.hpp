@@ -56,7 +56,8 @@ struct DataNode {
 /// Throws Error{malformed_json} or Error{invalid_config} that names the node and the field.
 std::vector<DataNode> parse_config(std::string_view json);
 
-/// The other way: what parse_config() reads.
+/// The other way: what parse_config() reads, and the same again. Every node has a `timer`, for the other SDKs fail
+/// without it; that of a node without one has the member `"unset": true`.
 boost::json::value to_json(const DataNode& node);
 boost::json::value to_json(std::span<const DataNode> nodes);
 
