@@ -198,6 +198,7 @@ private:
     // The manager's topics, in the order of docs/protocol.md (service_topics.cpp).
     Task<> subscribe_commands();
     Task<> subscribe_command(std::string topic, const Command& command);
+    Task<> subscribe_ticks();
     Task<> subscribe_record(Record& record);
     Task<> on_config(Message message);
     Task<> on_settings(Message message);

@@ -2,6 +2,7 @@
 // The topics that a manager talks on: to the service, and to each node of its config.
 #include "development.hpp"
 #include "service_runtime.hpp"
+#include "tick_receiver.hpp"
 
 namespace fluxlib {
 
@@ -28,7 +29,6 @@ Task<> ServiceRuntime::subscribe_commands() {
     static constexpr Command common_data{"on_common_data", &ServiceRuntime::on_common_data};
     static constexpr Command common_state{"on_common_state", &ServiceRuntime::on_common_state};
     static constexpr Command ide_status{"on_ide_status", &ServiceRuntime::on_ide_status};
-    static constexpr Command tick{"on_tick", &ServiceRuntime::on_tick};
     static constexpr Command node_command{"node command", &ServiceRuntime::on_node_command};
     co_await subscribe_command(topic->configuration(id), config);
     co_await subscribe_command(topic->service_settings(id), settings);
@@ -42,18 +42,30 @@ Task<> ServiceRuntime::subscribe_commands() {
     co_await subscribe_command(topic->get_common_data(id), common_data);
     co_await subscribe_command(topic->get_service_state(id), common_state);
     co_await subscribe_command(topic->ide_status(), ide_status);
-    co_await subscribe_command(topic->time(), tick);
-    co_await subscribe_command(topic->node_time(), tick);
+    co_await subscribe_ticks();
     node_inlet_ = mailbox_->add_inlet(command_limits, const_cast<Command*>(&node_command));
     inlets_.push_back(node_inlet_);
 }
 
 Task<> ServiceRuntime::subscribe_command(std::string name, const Command& command) {
-    const bool is_tick = command.hook == &ServiceRuntime::on_tick;
-    auto inlet = mailbox_->add_inlet(is_tick ? tick_limits : command_limits, const_cast<Command*>(&command));
+    auto inlet = mailbox_->add_inlet(command_limits, const_cast<Command*>(&command));
     auto subscription = co_await transport->subscribe(std::move(name), inlet);
     inlets_.push_back(std::move(inlet));
     subscriptions_.push_back(std::move(subscription));
+}
+
+// Its topic has two spellings, which share an inlet.
+Task<> ServiceRuntime::subscribe_ticks() {
+    static constexpr Command tick{"on_tick", &ServiceRuntime::on_tick};
+    auto inlet = mailbox_->add_inlet(tick_limits, const_cast<Command*>(&tick));
+    inlets_.push_back(inlet);
+    const auto pairs = std::make_shared<SharedTickPairs>();
+    for (const auto spelling : {TickPairs::Spelling::dots, TickPairs::Spelling::slashes}) {
+        auto name = spelling == TickPairs::Spelling::dots ? topic->time() : topic->node_time();
+        auto receiver = std::make_shared<TickReceiver>(spelling, pairs, inlet);
+        auto subscription = co_await transport->subscribe(std::move(name), std::move(receiver));
+        subscriptions_.push_back(std::move(subscription));
+    }
 }
 
 // Where a manager talks to one node of its config. One inlet serves them all: they differ by their topic.

@@ -413,6 +413,51 @@ TEST_P(ServiceOn, on_tick_follows_the_own_interval_or_the_managers_clock) {
     }());
 }
 
+TEST(service, ticks_that_come_while_on_tick_runs_are_one_and_break_no_pair) {
+    struct Slow : Service {
+        using Service::Service;
+        int ticks = 0;
+        fluxmq::Wakeup ticked;
+        fluxmq::Wakeup go_on;
+        Task<> on_tick(const Tick&) override {
+            ++ticks;
+            ticked.notify();
+            co_await go_on.wait();
+        }
+    };
+    Mesh mesh;
+    mesh.run([&]() -> Task<> {
+        auto options = mesh.options();
+        options.has_global_tick = true;
+        Slow service{"svc", options};
+        service.attach(co_await mesh.connect());
+        co_await service.run();
+        const auto dots = [&] { service.publish(service.topic().time(), ""); };
+        const auto slashes = [&] { service.publish(service.topic().node_time(), ""); };
+        dots();
+        co_await service.ticked.wait();
+        slashes(); // the other half, while on_tick runs, and two more ticks
+        dots();
+        slashes();
+        dots();
+        slashes();
+        service.go_on.notify();
+        co_await service.ticked.wait();
+        EXPECT_EQ(service.ticks, 2);
+        service.go_on.notify();
+        co_await mesh.sleep(1ms);
+        EXPECT_EQ(service.ticks, 2);
+        dots();
+        slashes();
+        co_await service.ticked.wait();
+        service.go_on.notify();
+        co_await mesh.sleep(1ms);
+        EXPECT_EQ(service.ticks, 3);
+        service.shutdown();
+        co_await service.wait();
+    }());
+}
+
 // --- Without a broker ------------------------------------------------------------------------------------------
 
 TEST(service, offload_runs_elsewhere_and_gives_the_result_back) {
