@@ -338,6 +338,9 @@ Task<bool> NodeRuntime::carry_out(const Transition& wanted, Completion& done) {
         ok = co_await run_hook("on_stop", [this] { return node.on_stop(); }, &done);
     }
     if (wanted.to == NodeState::destroyed) {
+        if (wanted
+                .runs_stop) // who watches sees a node that ran end as with a stop; it cannot be started any more
+            co_await announce_state(ok ? NodeState::stopped : NodeState::error);
         stop_intake();
         set_gates(Gate::closed);
         if (wanted.runs_destroy)
@@ -429,6 +432,10 @@ NodeStatistics NodeRuntime::statistics() const {
 
 Task<> NodeRuntime::enter(NodeState entered) {
     lifecycle = entered;
+    co_await announce_state(entered);
+}
+
+Task<> NodeRuntime::announce_state(NodeState entered) {
     const auto& strings = *status_strings_;
     switch (entered) {
     case NodeState::created: co_await announce(strings.created()); break;

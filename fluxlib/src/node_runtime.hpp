@@ -126,6 +126,7 @@ private:
     Task<> open_inputs();
     void set_gates(fluxmq::Inlet::Gate gate) noexcept;
     Task<> enter(NodeState state);
+    Task<> announce_state(NodeState state);
     Task<> announce(std::string new_status);
     void publish_status();
     Task<> status_was_set();

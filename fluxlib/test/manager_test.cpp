@@ -235,7 +235,7 @@ TEST_P(ManagedOn, a_node_of_another_type_that_cannot_be_initialised_leaves_the_o
         manager.send_config("svc");
         co_await manager.wait_for_node("b", "started", 2);
         EXPECT_THAT(manager.node_statuses("b"),
-                    ElementsAre("created", "started", "destroyed", "created", "started"));
+                    ElementsAre("created", "started", "stopped", "destroyed", "created", "started"));
         service.node("a").output("out").publish("anew");
         co_await log.wait_for("b on_input in=anew");
     });

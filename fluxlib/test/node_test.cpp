@@ -61,9 +61,70 @@ TEST_P(NodeOn, init_start_stop_destroy_run_each_hook_once_and_announce_each_stat
                                              "n on_stop", "n on_destroy"));
         co_await manager->wait_for_node("n", "destroyed");
         EXPECT_THAT(manager->node_statuses("n"),
-                    ElementsAre("created", "started", "stopped", "started", "destroyed"));
+                    ElementsAre("created", "started", "stopped", "started", "stopped", "destroyed"));
         co_await service.transport().close();
     }());
+}
+
+TEST_P(NodeOn, a_node_that_ran_says_stopped_or_error_before_destroyed) {
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        append(service, "good", ports(), log);
+        auto& bad = append(service, "bad", ports(), log);
+        bad.throws_in = "on_stop";
+        auto& failed = append(service, "failed", ports(), log);
+        failed.throws_in = "on_stop";
+        append(service, "asleep", ports(), log);
+        append(service, "last", ports(), log); // goes at the end
+        co_await service.run();
+        EXPECT_EQ(co_await error_of(failed.stop()), errc::hook_failed);
+        co_await service.stop_node("asleep");
+        co_await service.destroy_node("good");
+        EXPECT_EQ(co_await error_of(service.destroy_node("bad")), errc::hook_failed);
+        co_await service.destroy_node("failed");
+        co_await service.destroy_node("asleep");
+        service.shutdown();
+        co_await service.wait();
+        co_await manager->wait_for_node("last", "destroyed");
+        EXPECT_THAT(manager->node_statuses("good"),
+                    ElementsAre("created", "started", "stopped", "destroyed"));
+        EXPECT_THAT(manager->node_statuses("bad"), ElementsAre("created", "started", "error", "destroyed"));
+        EXPECT_THAT(manager->node_statuses("failed"),
+                    ElementsAre("created", "started", "error", "destroyed"));
+        EXPECT_THAT(manager->node_statuses("asleep"),
+                    ElementsAre("created", "started", "stopped", "destroyed"));
+        EXPECT_THAT(manager->node_statuses("last"),
+                    ElementsAre("created", "started", "stopped", "destroyed"));
+        EXPECT_EQ(log.count("bad on_destroy"), 1u);
+    }());
+}
+
+TEST(node, a_node_that_is_destroyed_is_stopping_when_it_hears_that_it_has_stopped) {
+    struct Watching : Node {
+        using Node::Node;
+        std::vector<std::pair<std::string, NodeState>>* kept = nullptr;
+        Task<> on_state_changed() override {
+            kept->emplace_back(status(), lifecycle());
+            co_return;
+        }
+    };
+    Mesh mesh;
+    std::vector<std::pair<std::string, NodeState>> seen;
+    mesh.run([&]() -> Task<> {
+        Service service{"svc", mesh.options()};
+        service.attach(co_await mesh.connect());
+        service.append_node<Watching>("n").kept = &seen;
+        co_await service.run();
+        co_await service.destroy_node("n");
+        service.shutdown();
+        co_await service.wait();
+    }());
+    EXPECT_THAT(seen, ElementsAre(std::pair{std::string{"created"}, NodeState::created},
+                                  std::pair{std::string{"started"}, NodeState::started},
+                                  std::pair{std::string{"stopped"}, NodeState::stopping},
+                                  std::pair{std::string{"destroyed"}, NodeState::destroyed}));
 }
 
 TEST_P(NodeOn, stop_and_destroy_are_idempotent_and_other_commands_are_not) {

@@ -261,6 +261,8 @@ public:
     bool apply(NodeCommand command, bool start_fails, bool was_created = true) {
         const auto wanted = transition(state_, command, was_created);
         if (wanted.kind == Transition::Kind::run) {
+            if (wanted.runs_stop && wanted.to == NodeState::destroyed)
+                statuses.emplace_back(name_of(NodeState::stopped));
             state_ = wanted.runs_start && start_fails ? NodeState::error : wanted.to;
             statuses.emplace_back(name_of(state_));
         }
@@ -360,6 +362,8 @@ TEST_P(SupervisedOn, every_command_in_every_state_gives_the_status_of_the_table)
                                        expected.statuses.end());
                 all[id] = before.statuses;
                 co_await error_of(node.destroy());
+                if (expected.state() == NodeState::started)
+                    all[id].push_back("stopped");
                 if (expected.state() != NodeState::destroyed)
                     all[id].push_back("destroyed");
             }
