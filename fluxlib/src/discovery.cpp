@@ -224,11 +224,14 @@ std::string Discovery::fitting(json::object answer) {
 // --- Answers -------------------------------------------------------------------------------------------------
 
 json::object Discovery::response(std::string_view kind) const {
+    json::object metadata{{"service", service_.id}};
+    if (!service_.options.replica.empty())
+        metadata["replica"] = service_.options.replica;
     return {{"type", "io.nats.micro.v1." + std::string{kind} + "_response"},
             {"name", name_},
             {"id", id_},
             {"version", service_.options.version},
-            {"metadata", {{"service", service_.id}}}};
+            {"metadata", std::move(metadata)}};
 }
 
 json::object Discovery::ping() const { return response("ping"); }

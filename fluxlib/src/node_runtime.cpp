@@ -491,7 +491,7 @@ void NodeRuntime::publish_status() {
     if (status_hidden_)
         return;
     try {
-        transport().publish(service.topic().node_status(id), status);
+        transport().publish(service.topic().node_status(id), status, service.runtime_->announcement_headers);
     } catch (const Error& error) {
         logger().warn("status '{}' was not published: {}", status, error.what());
     }

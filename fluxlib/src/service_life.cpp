@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <fluxlib/replica.hpp>
+
 #include "service_runtime.hpp"
 #include "tagged_executor.hpp"
 
@@ -34,6 +36,31 @@ std::string id_or_environment(std::string id) {
     return id;
 }
 
+// What every SDK takes in a header: some lose a message whose value is not ASCII, or cut spaces off.
+ServiceOptions with_replica(ServiceOptions options, const std::string& id) {
+    constexpr std::size_t longest = 64;
+    auto& replica = options.replica;
+    if (replica.empty())
+        if (const char* from_environment = std::getenv("SERVICE_REPLICA"))
+            replica = from_environment;
+    if (replica.empty())
+        return options;
+    const bool printable =
+        std::all_of(replica.begin(), replica.end(), [](char c) { return c >= ' ' && c <= '~'; });
+    if (replica.size() > longest || !printable || replica.front() == ' ' || replica.back() == ' ')
+        throw Error{errc::invalid_config,
+                    "service '" + id + "': the replica must be 1 to " + std::to_string(longest) +
+                        " printable ASCII characters without a space at the beginning or end"};
+    return options;
+}
+
+fluxmq::Headers announcement_headers_of(const ServiceOptions& options) {
+    fluxmq::Headers headers;
+    if (!options.replica.empty())
+        headers.add(std::string{replica_header}, options.replica);
+    return headers;
+}
+
 std::shared_ptr<spdlog::logger> child_logger(const spdlog::logger& parent, std::string name) {
     auto logger =
         std::make_shared<spdlog::logger>(std::move(name), parent.sinks().begin(), parent.sinks().end());
@@ -65,7 +92,8 @@ struct ServiceRuntime::Signals : std::enable_shared_from_this<Signals> {
 };
 
 ServiceRuntime::ServiceRuntime(Service& s, std::string i, ServiceOptions o)
-    : service{s}, id{id_or_environment(std::move(i))}, options{std::move(o)},
+    : service{s}, id{id_or_environment(std::move(i))}, options{with_replica(std::move(o), id)},
+      announcement_headers{announcement_headers_of(options)},
       logger{options.logger ? options.logger : child_logger(*spdlog::default_logger(), id)},
       state{options.state ? *options.state : StateSlice{}},
       further_{options.threads > 1 ? std::make_shared<FurtherLoops>(further_count(options)) : nullptr},

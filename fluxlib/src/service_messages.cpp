@@ -87,7 +87,7 @@ void ServiceRuntime::send_status(std::string new_status) {
         current_status_ = new_status;
         ++statuses_sent_;
     }
-    service.transport().publish(topic->status(id), new_status);
+    service.transport().publish(topic->status(id), new_status, announcement_headers);
 }
 
 std::string ServiceRuntime::current_status() const {
@@ -102,7 +102,7 @@ std::uint64_t ServiceRuntime::statuses_sent() const {
 
 void ServiceRuntime::publish_error(const std::string& text) noexcept {
     try {
-        transport->publish(topic->error(id), text);
+        transport->publish(topic->error(id), text, announcement_headers);
     } catch (const std::exception& error) {
         logger->warn("the error was not published: {}", error.what());
     }

@@ -113,6 +113,7 @@ public:
     Service& service;
     const std::string id;
     ServiceOptions options;
+    const fluxmq::Headers announcement_headers; // of each status and error
     std::shared_ptr<spdlog::logger> logger;
     StateSlice state;
     boost::json::object settings;
@@ -147,7 +148,7 @@ private:
     }
 
     Task<> loop();
-    Task<> guarded(const char* hook, std::string where, Task<> call);
+    Task<> guarded(const char* hook, std::string where, Task<> call, NodeMeter* meter = nullptr);
     Task<> logged(const char* hook, Task<> call);
     Task<> quietly(Task<> call);
     bool asks_manager() const noexcept;

@@ -126,7 +126,7 @@ Task<> ServiceRuntime::on_error(Message message) { co_await service.on_error(mes
 
 Task<> ServiceRuntime::on_status_request(Message message) {
     if (!message.reply().empty())
-        transport->respond(message, current_status());
+        transport->respond(message, current_status(), announcement_headers);
     send_status(current_status());
     co_return;
 }

@@ -40,10 +40,9 @@ struct ServiceOptions {
     bool auto_start = true;
     /// Whether wait() ends on SIGINT and SIGTERM.
     bool handle_signals = true;
-    /// Event loops that the nodes are spread over, at least 1: the first node that comes lives on the service's own,
-    /// the next one on the next loop, and so on in turn. Each loop beyond the first has a thread, from run() to the end
-    /// of wait(). Hooks of one node never overlap; those of nodes on different loops run at the same time, so what they
-    /// share needs a lock. The transport must let any event loop await it (InProc and Nats do).
+    /// Event loops that the nodes are spread over in turn, at least 1; the service's own is the first. Each further one
+    /// has a thread, from run() to the end of wait(). Hooks of one node never overlap; those of nodes on different loops
+    /// run at the same time, so what they share needs a lock. Any loop must be able to await the transport (InProc, Nats).
     int threads = 1;
     /// How long shutdown waits for messages on their way, before it says what is left.
     std::chrono::milliseconds drain_timeout{5000};
@@ -62,6 +61,9 @@ struct ServiceOptions {
     /// What tools of the broker (`nats micro` and the like) show: a semantic version, and a text for people.
     std::string version = "0.0.0";
     std::string description = {};
+    /// Which of several processes with the same id it is: 1 to 64 printable ASCII characters, see docs/protocol.md,
+    /// "Replicas". Default: SERVICE_REPLICA from the environment, or none.
+    std::string replica = {};
     /// Whether the service answers such tools (docs/protocol.md, Discovery).
     bool discovery = true;
     /// Source of all time: ticks, retries, deadlines.
@@ -83,7 +85,7 @@ public:
     using NodeFactory = std::function<std::unique_ptr<Node>(const DataNode&)>;
 
     /// An empty `id` means SERVICE_ID from the environment. Throws Error{invalid_topic} for an id that cannot be
-    /// part of a topic, also when there is none at all.
+    /// part of a topic, also when there is none at all; Error{invalid_config} for options that make no sense.
     explicit Service(std::string id = {}, ServiceOptions options = {});
     virtual ~Service();
     Service(const Service&) = delete;
