@@ -70,10 +70,21 @@ std::string serialized(const json::object& answer) {
     return text;
 }
 
+json::object endpoint(std::string_view name, const std::string& topic) {
+    return {{"name", fluxmq::discovery_name(name)}, {"subject", topic}, {"queue_group", ""}};
+}
+
 json::object endpoint(const NodeRuntime& node, const Input& input, const std::string& topic) {
-    return {{"name", fluxmq::discovery_name(node.id + "-" + input.alias())},
-            {"subject", topic},
-            {"queue_group", ""}};
+    return endpoint(node.id + "-" + input.alias(), topic);
+}
+
+void add_counts(json::object& described, std::uint64_t requests, const NodeMeter::Errors& errors,
+                std::uint64_t nanoseconds) {
+    described["num_requests"] = requests;
+    described["num_errors"] = errors.count;
+    described["last_error"] = errors.last.substr(0, longest_error);
+    described["processing_time"] = nanoseconds;
+    described["average_processing_time"] = requests == 0 ? 0 : nanoseconds / requests;
 }
 
 json::object drops_by_reason(const fluxmq::Drops& dropped) {
@@ -115,16 +126,15 @@ void add_endpoints(const NodeRuntime& node, const NodeStatistics& statistics, js
         const auto errors = node.meter().errors_of(input->alias());
         // Time is taken of the whole node, as it would cost each message a look at the clock otherwise.
         const auto time = static_cast<std::uint64_t>(nanoseconds * static_cast<double>(delivered) / all);
-        for (const auto& topic : node.topics_of(*input)) {
-            auto described = endpoint(node, *input, topic);
-            described["num_requests"] = delivered;
-            described["num_errors"] = errors.count;
-            described["last_error"] = errors.last.substr(0, longest_error);
-            described["processing_time"] = time;
-            described["average_processing_time"] = delivered == 0 ? 0 : time / delivered;
-            described["data"] = {{"node", node.id}, {"input", input->alias()}};
-            endpoints.push_back(std::move(described));
-        }
+        // An input counts all of its messages, whichever topic they came on: to count by topic would cost each message
+        // something. So the counts stand once, for tools add them up.
+        const auto topics = node.topics_of(*input);
+        if (topics.empty())
+            continue;
+        auto described = endpoint(node, *input, topics.front());
+        add_counts(described, delivered, errors, time);
+        described["data"] = {{"node", node.id}, {"input", input->alias()}};
+        endpoints.push_back(std::move(described));
     }
 }
 
@@ -214,10 +224,11 @@ std::string Discovery::fitting(json::object answer) {
         text = serialized(answer);
     }
     if (!std::exchange(told_too_large_, true))
-        service_.logger->warn("tools see only {} of the {} inputs of the service, and not all of its nodes: "
-                              "an answer for all is longer than "
-                              "the broker's limit of {} bytes",
-                              endpoints.size(), count, limit);
+        service_.logger->warn(
+            "tools see only {} of the {} endpoints of the service, and not all of its nodes: "
+            "an answer for all is longer than "
+            "the broker's limit of {} bytes",
+            endpoints.size(), count, limit);
     return text;
 }
 
@@ -245,6 +256,12 @@ json::object Discovery::info() const {
                 described["metadata"] = {{"node", node->id}, {"input", input->alias()}, {"type", node->type}};
                 endpoints.push_back(std::move(described));
             }
+    for (const auto& entry : service_.all_entries())
+        if (entry->handled) {
+            auto described = endpoint(entry->topic, entry->topic);
+            described["metadata"] = json::object{};
+            endpoints.push_back(std::move(described));
+        }
     auto answer = response("info");
     answer["description"] = service_.options.description;
     answer["endpoints"] = std::move(endpoints);
@@ -259,6 +276,14 @@ json::object Discovery::stats() const {
         add_endpoints(*node, statistics, endpoints);
         nodes.push_back(node_statistics(*node, statistics));
     }
+    for (const auto& entry : service_.all_entries())
+        if (entry->handled) {
+            auto described = endpoint(entry->topic, entry->topic);
+            add_counts(described, entry->queue->counters().delivered, entry->meter.errors(),
+                       static_cast<std::uint64_t>(entry->meter.message_time().count()));
+            described["data"] = json::object{};
+            endpoints.push_back(std::move(described));
+        }
     auto answer = response("stats");
     answer["started"] = started_;
     answer["endpoints"] = std::move(endpoints);

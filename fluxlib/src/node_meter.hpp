@@ -11,7 +11,8 @@
 
 namespace fluxlib {
 
-/// What is kept of a node for those who watch it: the node's loop writes it, any thread may read it.
+/// What is kept of a node, or of a handler of the service, for those who watch it: its loop writes it, any thread may read
+/// it.
 class NodeMeter {
 public:
     struct Errors {

@@ -269,7 +269,8 @@ Task<> ServiceRuntime::loop() {
     }
 }
 
-Task<> ServiceRuntime::guarded(const char* hook, std::string where, Task<> call) {
+// `meter`: where the failure is counted.
+Task<> ServiceRuntime::guarded(const char* hook, std::string where, Task<> call, NodeMeter* meter) {
     std::string failure;
     try {
         co_await std::move(call);
@@ -285,6 +286,8 @@ Task<> ServiceRuntime::guarded(const char* hook, std::string where, Task<> call)
     auto text = "service '" + id + "', " + hook + ": " + failure;
     if (!where.empty())
         text += " (topic '" + where + "')";
+    if (meter)
+        meter->failed({}, text);
     logger->error("{}", text);
     publish_error(text);
 }

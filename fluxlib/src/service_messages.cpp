@@ -45,18 +45,21 @@ Task<> ServiceRuntime::subscribe_handler(std::string topic_name, Handler handler
 }
 
 Task<> ServiceRuntime::handler_loop(std::shared_ptr<Entry> entry, Handler handler) {
+    auto busy_since = clock().now(); // time is taken of all messages in a row, not of each
     for (;;) {
         std::optional<Message> message = entry->queue->try_get();
         if (!message) {
+            entry->meter.add_message_time(clock().now() - busy_since);
             became_idle();
             try {
                 message = co_await entry->queue->get();
             } catch (const Error&) {
                 co_return; // unsubscribed, or the service has ended
             }
+            busy_since = clock().now();
         }
         std::string where{message->topic()};
-        co_await guarded("handler", std::move(where), handler(std::move(*message)));
+        co_await guarded("handler", std::move(where), handler(std::move(*message)), &entry->meter);
     }
 }
 

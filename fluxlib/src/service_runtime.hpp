@@ -102,6 +102,18 @@ public:
     std::uint64_t statuses_sent() const;
     void publish_error(const std::string& text) noexcept;
 
+    // A user's subscription: its queue, and whoever reads it in the case of a handler.
+    struct Entry {
+        std::string topic;
+        std::shared_ptr<Queue> queue;
+        bool handled = false;
+        fluxmq::Subscription subscription; // guarded by mutex_
+        NodeMeter meter;                   // of a handler
+        // A message counts as pending until its handler has returned.
+        bool idle() const { return queue->inlet()->pending() == 0; }
+    };
+    std::vector<std::shared_ptr<Entry>> all_entries() const;
+
     std::shared_ptr<spdlog::logger> logger_for(std::string_view node_id) const;
 
     struct Record {
@@ -128,16 +140,6 @@ private:
     struct Command {
         const char* name;
         Hook hook;
-    };
-
-    // A user's subscription: its queue, and whoever reads it in the case of a handler.
-    struct Entry {
-        std::string topic;
-        std::shared_ptr<Queue> queue;
-        bool handled = false;
-        fluxmq::Subscription subscription; // guarded by mutex_
-        // A message counts as pending until its handler has returned.
-        bool idle() const { return queue->inlet()->pending() == 0; }
     };
 
     template <class T>
@@ -176,7 +178,6 @@ private:
     bool take_in(std::unique_ptr<Record>& record);
     Record* record_of(std::string_view node_id) const;
     NodeRuntime* look_up(std::string_view node_id) const;
-    std::vector<std::shared_ptr<Entry>> all_entries() const;
     void erase(std::string_view node_id);
     Task<> handler_loop(std::shared_ptr<Entry> entry, Handler handler);
     Task<std::shared_ptr<Entry>> add_entry(std::string topic, bool handled);

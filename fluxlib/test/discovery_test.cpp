@@ -221,6 +221,64 @@ TEST_P(DiscoveryOn, stats_count_messages_errors_and_drops) {
         });
 }
 
+TEST_P(DiscoveryOn, stats_count_a_message_once_where_an_input_has_several_topics) {
+    with(
+        "svc", mesh.options(),
+        [&](Service& service) { add_worker(service, "a", with_input("in", {"x", "y/z", "w.*"})); },
+        [&](Service&) -> Task<> {
+            for (const auto* topic : {"x", "y/z", "y.z", "w.1"})
+                peer->publish(topic, topic);
+            peer->publish("x", "last");
+            co_await log.wait_for("a on_input in=last");
+            const auto answer = co_await ask(peer, "$SRV.STATS");
+            std::int64_t sum = 0;
+            for (const auto& endpoint : answer.at("endpoints").as_array())
+                sum += endpoint.at("num_requests").as_int64();
+            EXPECT_EQ(sum, 5);
+            EXPECT_THAT(names_of(answer), ElementsAre("a-in"));
+            EXPECT_EQ(endpoint_of(answer, "a-in").at("subject").as_string(), "x");
+            EXPECT_EQ(endpoint_of(answer, "a-in").at("num_requests").as_int64(), 5);
+            const auto info = co_await ask(peer, "$SRV.INFO");
+            EXPECT_THAT(names_of(info), ElementsAre("a-in", "a-in", "a-in"));
+        });
+}
+
+TEST_P(DiscoveryOn, handlers_of_the_service_are_endpoints_and_queues_are_not) {
+    with(
+        "svc", mesh.options(),
+        [&](Service& service) { add_worker(service, "a", with_input("in", {"data"})); },
+        [&](Service& service) -> Task<> {
+            co_await service.subscribe_handler("weather.today", [&](const Message& question) {
+                if (question.text() == "Atlantis")
+                    throw std::runtime_error{"no such place"};
+                service.respond(question, "sunny");
+            });
+            const auto queue = co_await service.subscribe("other");
+            const auto info = co_await ask(peer, "$SRV.INFO");
+            EXPECT_EQ(info.at("endpoints"), json::parse(R"([
+                {"name": "a-in", "subject": "data", "queue_group": "",
+                 "metadata": {"node": "a", "input": "in", "type": "worker"}},
+                {"name": "weather_today", "subject": "weather.today", "queue_group": "", "metadata": {}}])"));
+            peer->publish("weather.today", "Atlantis");
+            for (const auto* place : {"Paris", "Berlin"})
+                co_await peer->request("weather.today", place, 10s);
+            auto answer = co_await ask(peer, "$SRV.STATS");
+            EXPECT_THAT(names_of(answer), ElementsAre("a-in", "weather_today"));
+            auto endpoint = endpoint_of(answer, "weather_today");
+            EXPECT_THAT(keys_of(endpoint),
+                        ElementsAre("name", "subject", "queue_group", "num_requests", "num_errors",
+                                    "last_error", "processing_time", "average_processing_time", "data"));
+            EXPECT_EQ(endpoint.at("subject").as_string(), "weather.today");
+            EXPECT_EQ(endpoint.at("num_requests").as_int64(), 3);
+            EXPECT_EQ(endpoint.at("num_errors").as_int64(), 1);
+            EXPECT_EQ(endpoint.at("last_error").as_string(),
+                      "service 'svc', handler: no such place (topic 'weather.today')");
+            service.unsubscribe("weather.today");
+            answer = co_await ask(peer, "$SRV.STATS");
+            EXPECT_THAT(names_of(answer), ElementsAre("a-in"));
+        });
+}
+
 TEST_P(DiscoveryOn, each_instance_of_a_name_answers_for_itself) {
     with(
         "svc", mesh.options(), [](Service&) {},
@@ -344,6 +402,25 @@ TEST_P(Discovered, the_time_of_a_node_is_shared_out_by_the_messages_of_its_input
             EXPECT_EQ(endpoint.at("average_processing_time").as_int64(), 2'000'000);
             endpoint = endpoint_of(answer, "a-seldom");
             EXPECT_EQ(endpoint.at("processing_time").as_int64(), 2'000'000);
+            EXPECT_EQ(endpoint.at("average_processing_time").as_int64(), 2'000'000);
+        });
+}
+
+TEST_P(Discovered, the_time_of_a_handler_is_that_of_its_messages) {
+    with(
+        "svc", mesh.options(), [](Service&) {},
+        [&](Service& service) -> Task<> {
+            co_await service.subscribe_handler("slow", [&](const Message& message) -> Task<> {
+                co_await mesh.sleep(2ms);
+                if (!message.reply().empty())
+                    service.respond(message, "done");
+            });
+            co_await mesh.sleep(5ms); // nothing to do
+            peer->publish("slow", "");
+            co_await peer->request("slow", "", 10s);
+            const auto answer = co_await ask(peer, "$SRV.STATS");
+            const auto endpoint = endpoint_of(answer, "slow");
+            EXPECT_EQ(endpoint.at("processing_time").as_int64(), 4'000'000);
             EXPECT_EQ(endpoint.at("average_processing_time").as_int64(), 2'000'000);
         });
 }
@@ -490,10 +567,12 @@ TEST_P(Discovered, an_answer_that_is_too_long_leaves_endpoints_out) {
         options.handle_signals = false;
         Service service{"svc", options};
         service.attach(std::make_shared<fluxmq::InProc>(bus));
-        std::vector<std::string> topics;
-        for (int i = 0; i < 100; ++i)
-            topics.push_back("topic." + std::to_string(i));
-        add_worker(service, "a", with_input("in", topics));
+        NodeOptions inputs;
+        for (int i = 0; i < 100; ++i) {
+            const auto number = std::to_string(i);
+            inputs.node.inputs.push_back({"in" + number, {"topic." + number}});
+        }
+        add_worker(service, "a", inputs);
         co_await service.run();
         for (const std::string verb : {"INFO", "STATS"}) {
             const auto answer = co_await ask(peer, "$SRV." + verb);
