@@ -7,6 +7,7 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -94,7 +95,7 @@ std::string development_file_of(const json::object& vector, const std::string& n
     const auto id = text_of(vector, "development_id");
     if (id.empty())
         return {};
-    const auto file = ::testing::TempDir() + "vector_" + name + ".ini";
+    const auto file = ::testing::TempDir() + "vector_" + name + "_" + std::to_string(::getpid()) + ".ini";
     std::ofstream{file} << id;
     return file;
 }
