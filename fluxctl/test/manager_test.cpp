@@ -32,8 +32,10 @@ constexpr auto two_services = "services:\n"
 
 Outgoing config(const std::string& service, const std::string& node, const std::string& settings = "{}") {
     return {"service." + service + ".set_config",
-            "[{\"id\":\"" + node + "\",\"name\":\"\",\"type\":\"t\",\"settings\":" + settings +
-                ",\"inputs\":[],\"outputs\":[]}]"};
+            "[{\"id\":\"" + node +
+                "\",\"name\":\"\",\"type\":\"t\",\"timer\":{\"type\":\"NONE\",\"intervalMs\":0,"
+                "\"interval\":0,\"unset\":true},\"settings\":" +
+                settings + ",\"inputs\":[],\"outputs\":[]}]"};
 }
 
 Outgoing start(const std::string& service, const std::string& nodes = "*") {
