@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fluxlib/config.hpp>
+#include <fluxlib/task.hpp>
+#include <fluxmq/clock.hpp>
+#include <fluxmq/message.hpp>
+#include <fluxmq/payload.hpp>
+#include <fluxmq/transport.hpp>
+
+#include <boost/json/object.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fluxlib::testing {
+
+/// How the service is written, as far as that shows on the wire. The default is the least that a service does.
+struct PythonServiceOptions {
+    /// `connected` and `ready`, as StandardStatus of fluxmq-py 0.15.0 says, in place of `CONNECTED` and `READY`.
+    bool lower_case = false;
+    /// It calls request_config() when it is connected.
+    bool asks_for_config = false;
+    /// It announces READY when it has made the nodes of a config. The SDK itself never does.
+    bool says_ready = false;
+    /// It reads the timer of each entry, so that a node whose entry has none is missing.
+    bool reads_timer = true;
+    /// It announces `stopped` for a node. In the SDK itself, stop() fails before it does.
+    bool says_stopped = false;
+    /// Of LOCAL timers and until(). A transport has one of its own.
+    std::shared_ptr<fluxmq::Clock> clock = fluxmq::Clock::real();
+    /// Called with each line of PythonService::log().
+    std::function<void(std::string_view)> tells = {};
+};
+
+/// A node as its behaviour sees it. Thread safety: as PythonService.
+class PythonNode {
+public:
+    using Send = std::function<void(const std::string& topic, const fluxmq::Payload& payload)>;
+    PythonNode(DataNode entry, Send send);
+
+    const std::string& id() const noexcept { return entry_.id; }
+    const std::string& type() const noexcept { return entry_.type; }
+    /// Of the config, and what came by `set_settings` merged into it.
+    const boost::json::object& settings() const noexcept { return entry_.settings; }
+    /// What the config says of it.
+    const DataNode& entry() const noexcept { return entry_; }
+
+    /// Publishes on every topic of the output, each `/` as `.`. Throws Error{unknown_port}.
+    void publish(std::string_view alias, const fluxmq::Payload& payload);
+    /// As PythonService does with the body of `set_settings`.
+    void merge(const boost::json::object& settings);
+
+private:
+    DataNode entry_;
+    Send send_;
+};
+
+/// What the nodes of one type do. Both are optional. What throws ends the subscription of the message, without a word.
+struct PythonBehaviour {
+    /// For each message of an input, once for every time that the node was started.
+    std::function<void(PythonNode&, const fluxmq::Message&)> on_message = {};
+    /// For each tick.
+    std::function<void(PythonNode&)> on_tick = {};
+};
+
+/// A service of the Python SDK as others see it on the wire, for tests: fluxlib-py 3d92a42 with fluxmq-py 0.15.0 (which
+/// carries headers on) or 15ccc86. With its faults:
+///
+/// - Each config appends its nodes; the ones before it stay. A config that is not JSON ends the subscription.
+/// - It announces no READY by itself, answers nothing (neither `request_status` nor `$SRV`), and says nothing at its
+///   end or after a reconnect.
+/// - Start and stop take one id or `*`, with no look at the state: a node that is started twice handles each message
+///   twice and ticks twice; a stop is not announced and stops nothing.
+/// - Inputs subscribe literally, outputs publish each `/` as `.`. GLOBAL nodes tick on `service/tick` only.
+/// - Of several values of a header it takes the last, and puts the headers of what it handles onto what it publishes
+///   meanwhile, statuses included. A message with a value that is not ASCII is lost (nats.py 2.9.0).
+///
+/// Thread safety: the event loop that awaited run(), on any transport. Destroy it before that loop.
+class PythonService {
+public:
+    PythonService(std::string id, std::shared_ptr<fluxmq::Transport> transport,
+                  PythonServiceOptions options = {});
+    /// Nothing is heard or said any more; the transport stays connected for whoever has it.
+    ~PythonService();
+    PythonService(const PythonService&) = delete;
+    PythonService& operator=(const PythonService&) = delete;
+
+    /// What nodes of `type` do; nothing without it. For configs that come after it.
+    void on(std::string type, PythonBehaviour behaviour);
+
+    /// Connects unless connected, subscribes, announces CONNECTED, and returns. Errors: those of the transport.
+    Task<> run();
+    /// The process dies: nothing is said, and the connection is closed.
+    void kill();
+    /// The process ends: that says nothing either. Completes when the connection is closed.
+    Task<> close();
+
+    /// The configs, as they came.
+    const std::vector<std::string>& configs() const noexcept;
+    /// The nodes made so far, in order: an id occurs as often as a config has made it.
+    std::vector<std::string> nodes() const;
+    // Of all nodes with that id together.
+    std::size_t starts(std::string_view node_id) const;
+    std::size_t ticks(std::string_view node_id) const;
+    /// What it has handled.
+    std::vector<std::string> messages(std::string_view node_id) const;
+    /// Of the latest node of that id. Throws Error{unknown_node}.
+    const boost::json::object& settings(std::string_view node_id) const;
+    /// Messages lost for a header, by topic.
+    const std::vector<std::string>& discarded() const noexcept;
+    /// What handlers threw: `topic: text`.
+    const std::vector<std::string>& failures() const noexcept;
+    /// What happened, a line each: `config 2 nodes`, `start a`, `stop *`.
+    const std::vector<std::string>& log() const noexcept;
+
+    /// Waits until `found()`, which is asked whenever a record has changed. One wait at a time.
+    /// Errors: timeout after 10 s, with `what` and the log.
+    Task<> until(std::string what, std::function<bool()> found);
+
+private:
+    class Core;
+    std::shared_ptr<Core> core_;
+};
+
+} // namespace fluxlib::testing
