@@ -270,6 +270,10 @@ TEST(GoService, every_message_has_its_own_id_and_no_header_of_another_one) {
         EXPECT_EQ(out.headers().size(), 1u);
         const auto first = ready.headers().get("_watermill_message_uuid");
         const auto second = out.headers().get("_watermill_message_uuid");
+        w.service.publish("node/a/out", "as it stands");
+        const auto plain = co_await pushed->next();
+        EXPECT_EQ(plain.text(), "as it stands");
+        EXPECT_TRUE(plain.headers().contains("_watermill_message_uuid"));
         EXPECT_TRUE(first && second && *first != *second && *second != "mine");
     });
 }

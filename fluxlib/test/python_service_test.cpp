@@ -285,6 +285,9 @@ TEST(PythonService, takes_the_last_value_of_a_header_and_carries_headers_on) {
         w.send("plant/in", "2");
         const auto plain = co_await out->next();
         EXPECT_TRUE(plain.headers().empty());
+        w.service.publish("plant.out", "3");
+        const auto outside = co_await out->next();
+        EXPECT_TRUE(outside.headers().empty());
     });
 }
 

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <map>
 #include <set>
 #include <utility>
@@ -21,20 +20,6 @@ namespace {
 
 constexpr auto ack_wait = std::chrono::milliseconds{5'000}; // of nats.go
 constexpr auto uuid_header = "_watermill_message_uuid";
-
-// Counts what is sent to a topic, at the time when it arrives.
-class Tally final : public fluxmq::Receiver {
-public:
-    bool offer(fluxmq::Message&&) noexcept override {
-        ++count_;
-        return true;
-    }
-    void when_ready(std::function<void()> resume) override { resume(); }
-    std::uint64_t count() const noexcept { return count_; }
-
-private:
-    std::atomic<std::uint64_t> count_{0};
-};
 
 // watermill-nats passes over some names, and has room for one value of each other.
 bool has_two_values(const fluxmq::Headers& headers) {
@@ -137,14 +122,17 @@ private:
     std::uint64_t routers_ = 0;
     std::vector<std::shared_ptr<Ear>> router_;
     std::vector<std::shared_ptr<Ear>> start_ears_; // of all routers
-    std::shared_ptr<Tally> start_tally_ = std::make_shared<Tally>();
+    std::shared_ptr<Ear> all_starts_;              // what comes on that topic, with a router or without
 };
 
 Task<> GoService::Core::run() {
     co_await open();
-    auto counting = transport().subscribe(service_ + "start", start_tally_);
-    auto subscription = co_await std::move(counting);
-    keep(std::move(subscription));
+    Handler count = [this](const fluxmq::Message&) -> Task<> {
+        changed();
+        co_return;
+    };
+    auto counting = listen(service_ + "start", std::move(count));
+    all_starts_ = co_await std::move(counting);
     announce("CONNECTED");
     co_await clock().sleep_for(options_.config_delay);
     const Work work = [this](const fluxmq::Message& message) { on_config(message); };
@@ -378,14 +366,17 @@ void GoService::Core::die(const std::string& why) {
     kill();
 }
 
+// By what the inlets have counted when it arrived: a start may still wait for its handler.
 std::size_t GoService::Core::starts_lost() const {
+    if (!all_starts_)
+        return 0;
     std::uint64_t taken = 0;
     for (const auto& ear : start_ears_) {
         const auto counters = ear->inlet->counters();
         taken += counters.received - counters.dropped.total(); // dropped: it waited when the config came
     }
     // A moment may lie between the two counts of one message.
-    return std::max(start_tally_->count(), taken) - taken;
+    return std::max(all_starts_->inlet->counters().received, taken) - taken;
 }
 
 GoService::GoService(std::string id, std::shared_ptr<fluxmq::Transport> transport, GoServiceOptions options)
@@ -401,6 +392,10 @@ Task<> GoService::run() { return core_->run(); }
 
 void GoService::push(std::string_view node_id, std::string_view port, const boost::json::value& data) {
     core_->say("node/" + std::string{node_id} + '/' + std::string{port}, boost::json::serialize(data));
+}
+
+void GoService::publish(const std::string& topic, const fluxmq::Payload& payload) {
+    core_->say(topic, payload);
 }
 
 void GoService::kill() { core_->kill(); }

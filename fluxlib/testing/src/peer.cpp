@@ -68,10 +68,7 @@ void Peer::drop() noexcept {
     open_ = false;
     for (const auto& ear : std::exchange(ears_, {}))
         ear->drop();
-    kept_.clear();
 }
-
-void Peer::keep(fluxmq::Subscription subscription) { kept_.push_back(std::move(subscription)); }
 
 void Peer::kill() {
     if (!open_)

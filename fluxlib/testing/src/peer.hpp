@@ -65,8 +65,6 @@ protected:
     /// Subscribes, and handles what comes one message at a time. A handler that throws ends the reading, not the
     /// subscription.
     Task<std::shared_ptr<Ear>> listen(std::string topic, Handler handler);
-    /// Holds a subscription until drop().
-    void keep(fluxmq::Subscription subscription);
     /// Runs `task`, which keeps this object alive, beside the others.
     void spawn(Task<> task);
 
@@ -86,7 +84,6 @@ private:
     Tells tells_;
     boost::asio::any_io_executor executor_;
     std::vector<std::shared_ptr<Ear>> ears_;
-    std::vector<fluxmq::Subscription> kept_;
     std::vector<std::string> log_;
     std::vector<std::string> failures_;
     std::shared_ptr<fluxmq::Wakeup> waiting_; // of until()

@@ -111,6 +111,8 @@ public:
     };
 
     Task<> run();
+    /// With the headers of the context.
+    void say(const std::string& topic, const fluxmq::Payload& payload);
     const Made& latest(std::string_view node_id) const;
 
     std::map<std::string, PythonBehaviour> behaviours;
@@ -217,7 +219,7 @@ Task<> PythonService::Core::make(const boost::json::object& entry, const fluxmq:
         read.timer = timer_of(entry);
     const auto found = behaviours.find(read.type);
     const auto send = [this](const std::string& topic, const fluxmq::Payload& payload) {
-        say(topic, payload, context_ ? *context_ : fluxmq::Headers{});
+        say(topic, payload);
     };
     const auto node = std::make_shared<Made>(Made{
         {std::move(read), send}, found == behaviours.end() ? PythonBehaviour{} : found->second, 0, 0, {}});
@@ -323,6 +325,10 @@ void PythonService::Core::announce(const char* upper, const char* lower, const s
     say("service." + id_ + '.' + leaf, options_.lower_case ? lower : upper, context);
 }
 
+void PythonService::Core::say(const std::string& topic, const fluxmq::Payload& payload) {
+    say(topic, payload, context_ ? *context_ : fluxmq::Headers{});
+}
+
 void PythonService::Core::say(const std::string& topic, const fluxmq::Payload& payload,
                               const fluxmq::Headers& context) {
     if (alive())
@@ -347,6 +353,10 @@ void PythonService::on(std::string type, PythonBehaviour behaviour) {
 }
 
 Task<> PythonService::run() { return core_->run(); }
+
+void PythonService::publish(const std::string& topic, const fluxmq::Payload& payload) {
+    core_->say(topic, payload);
+}
 
 void PythonService::kill() { core_->kill(); }
 

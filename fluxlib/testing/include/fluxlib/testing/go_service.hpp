@@ -4,6 +4,7 @@
 #include <fluxlib/config.hpp>
 #include <fluxlib/task.hpp>
 #include <fluxmq/clock.hpp>
+#include <fluxmq/payload.hpp>
 #include <fluxmq/transport.hpp>
 
 #include <boost/json/value.hpp>
@@ -106,6 +107,8 @@ public:
     Task<> run();
     /// Node.Push of the node with that id: `data` on `node/<node_id>/<port>`.
     void push(std::string_view node_id, std::string_view port, const boost::json::value& data);
+    /// Publishes as it stands, with an id as every message has.
+    void publish(const std::string& topic, const fluxmq::Payload& payload);
     /// The process dies: nothing is said, and the connection is closed.
     void kill();
     /// The process ends: that says nothing either. Completes when the connection is closed.

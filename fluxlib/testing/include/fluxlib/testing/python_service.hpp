@@ -94,6 +94,8 @@ public:
 
     /// Connects unless connected, subscribes, announces CONNECTED, and returns. Errors: those of the transport.
     Task<> run();
+    /// Service.publish: on that topic as it is written, with the headers of the message that a behaviour handles.
+    void publish(const std::string& topic, const fluxmq::Payload& payload);
     /// The process dies: nothing is said, and the connection is closed.
     void kill();
     /// The process ends: that says nothing either. Completes when the connection is closed.
