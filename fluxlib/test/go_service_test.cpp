@@ -118,6 +118,28 @@ TEST(GoService, says_ready_before_its_router_listens_so_that_a_start_at_once_is_
     });
 }
 
+// The one of docs/testing.md.
+TEST(GoService, a_manager_that_starts_at_ready_and_never_again_starts_nothing) {
+    fluxmq::testing::VirtualLoop loop;
+    const auto bus = std::make_shared<fluxmq::InProcBus>(fluxmq::InProcOptions{.clock = loop.clock()});
+    loop.run([&]() -> Task<> {
+        FakeManager manager{std::make_shared<fluxmq::InProc>(bus), fluxmq::Topic{}, loop.clock()};
+        co_await manager.attach();
+        manager.serve_config("camera", R"([{"id": "lens", "type": "lens", "timer": {"type": "NONE"}}])");
+
+        GoService camera{"camera", std::make_shared<fluxmq::InProc>(bus), {.clock = loop.clock()}};
+        co_await camera.run();
+        co_await manager.wait_for_service("camera", "READY");
+        manager.start("camera"); // its router does not listen yet
+        co_await camera.until("the router", [&] { return camera.log().back() == "router runs"; });
+        EXPECT_EQ(camera.starts_lost(), 1u);
+
+        manager.start("camera");
+        co_await manager.wait_for_service("camera", "READY", 2);
+        EXPECT_THAT(camera.starts(), ElementsAre("*"));
+    }());
+}
+
 TEST(GoService, without_a_hook_a_start_at_ready_is_lost_too) {
     with_service({}, [&](World& w) -> Task<> {
         w.send("service.go.set_config", pair_config);

@@ -38,7 +38,7 @@ bool has_two_values(const fluxmq::Headers& headers) {
 }
 
 // Go's names and no others.
-std::optional<DataTimer> timer_of(const boost::json::object& entry) {
+std::optional<DataTimer> go_timer(const boost::json::object& entry) {
     const auto* value = entry.if_contains("timer");
     if (!value || value->is_null())
         return std::nullopt;
@@ -206,7 +206,7 @@ std::vector<GoService::Core::Route> GoService::Core::apply(std::string_view conf
     for (const auto& item : parsed.as_array()) {
         const auto& entry = item.as_object();
         entries.push_back(read_entry(entry));
-        entries.back().timer = timer_of(entry);
+        entries.back().timer = go_timer(entry);
     }
     std::vector<Route> routes;
     add_service_routes(routes);

@@ -13,7 +13,7 @@ namespace fluxlib::testing {
 
 namespace {
 
-constexpr auto patience = std::chrono::seconds{10};
+constexpr auto longest_wait = std::chrono::seconds{10};
 
 Task<> close_quietly(std::shared_ptr<fluxmq::Transport> transport) {
     try {
@@ -135,7 +135,7 @@ void Peer::changed() {
 
 Task<> Peer::until(std::string what, std::function<bool()> found) {
     const auto executor = co_await boost::asio::this_coro::executor;
-    const auto deadline = clock_->now() + patience;
+    const auto deadline = clock_->now() + longest_wait;
     const auto waiting = std::make_shared<fluxmq::Wakeup>();
     waiting_ = waiting;
     const std::weak_ptr weak{waiting};

@@ -51,7 +51,7 @@ private:
     const fluxmq::Headers*& place_;
 };
 
-DataTimer timer_of(const boost::json::object& entry) {
+DataTimer python_timer(const boost::json::object& entry) {
     const auto* value = entry.if_contains("timer");
     if (!value || !value->is_object())
         throw std::runtime_error{"an entry has no attribute 'timer'"};
@@ -216,7 +216,7 @@ Task<> PythonService::Core::make(const boost::json::object& entry, const fluxmq:
     if (read.id.empty())
         throw std::runtime_error{"an entry has no attribute 'id'"};
     if (options_.reads_timer)
-        read.timer = timer_of(entry);
+        read.timer = python_timer(entry);
     const auto found = behaviours.find(read.type);
     const auto send = [this](const std::string& topic, const fluxmq::Payload& payload) {
         say(topic, payload);
