@@ -224,6 +224,22 @@ TEST(GoService, a_handler_that_waits_holds_up_its_own_topic_only) {
     });
 }
 
+TEST(GoService, a_new_config_ends_the_wait_for_an_answer) {
+    with_service({}, [](World& w) -> Task<> {
+        co_await w.config(pair_config);
+        const auto replies = co_await Listener::on(w.mine, "replies");
+        w.send("plant/in", "1", {}, "replies");
+        const auto unanswered = co_await replies->next();
+        w.send("plant/in", "lost");
+        co_await w.config(pair_config);
+        w.send("plant/in", "2");
+        co_await w.until([&] { return w.service.messages("a").size() == 2; });
+        EXPECT_THAT(w.service.messages("a"), ElementsAre("1", "2"));
+        EXPECT_FALSE(w.service.acknowledgements().at(0).answered);
+        EXPECT_LT(w.service.acknowledgements().at(0).waited, 1s);
+    });
+}
+
 TEST(GoService, an_acknowledgement_that_nobody_listens_to_ends_at_once) {
     with_service({}, [](World& w) -> Task<> {
         co_await w.config(pair_config);

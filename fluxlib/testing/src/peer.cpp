@@ -3,6 +3,7 @@
 
 #include <fluxmq/error.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -50,9 +51,10 @@ std::vector<Port> ports_of(const boost::json::object& entry, std::string_view fi
 
 } // namespace
 
-void Ear::drop() noexcept {
+void Ear::drop() {
     subscription.unsubscribe();
     mailbox->discard();
+    end.emit(boost::asio::cancellation_type::terminal);
 }
 
 Peer::Peer(std::shared_ptr<fluxmq::Transport> transport, std::shared_ptr<fluxmq::Clock> clock, Tells tells)
@@ -64,7 +66,7 @@ Task<> Peer::open() {
         co_await transport_->connect();
 }
 
-void Peer::drop() noexcept {
+void Peer::drop() {
     open_ = false;
     for (const auto& ear : std::exchange(ears_, {}))
         ear->drop();
@@ -94,7 +96,9 @@ Task<std::shared_ptr<Ear>> Peer::listen(std::string topic, Handler handler) {
     ear->subscription = std::move(subscription);
     std::erase_if(ears_, [](const auto& other) { return other->mailbox->closed(); });
     ears_.push_back(ear);
-    spawn(read(shared_from_this(), ear, std::move(handler)));
+    // The signal lives as long as whom it ends.
+    auto reading = boost::asio::bind_cancellation_slot(ear->end.slot(), [ear](std::exception_ptr) {});
+    boost::asio::co_spawn(executor_, read(shared_from_this(), ear, std::move(handler)), std::move(reading));
     co_return ear;
 }
 

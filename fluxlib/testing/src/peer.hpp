@@ -9,6 +9,7 @@
 #include <fluxmq/wakeup.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/json/object.hpp>
 
 #include <functional>
@@ -22,12 +23,13 @@ namespace fluxlib::testing {
 /// A subscription with a queue of its own, which one coroutine reads.
 class Ear {
 public:
-    /// Unsubscribes; what waits is lost, and the reader ends. Idempotent.
-    void drop() noexcept;
+    /// Unsubscribes; what waits is lost, and the reader ends, also while its handler waits. Idempotent.
+    void drop();
 
     std::shared_ptr<fluxmq::Mailbox> mailbox = fluxmq::Mailbox::create();
     std::shared_ptr<fluxmq::Inlet> inlet = mailbox->add_inlet({});
     fluxmq::Subscription subscription;
+    boost::asio::cancellation_signal end;
 };
 
 /// What the scripted services of other SDKs share: a connection, its subscriptions with their readers, the list of
@@ -43,7 +45,7 @@ public:
     virtual ~Peer() = default;
 
     /// Nothing is heard or said any more; the connection stays.
-    void drop() noexcept;
+    void drop();
     /// drop(), and the connection is closed at the next turn of the loop.
     void kill();
     /// drop(), and closes the connection.
