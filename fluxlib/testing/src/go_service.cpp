@@ -174,7 +174,7 @@ Task<> GoService::Core::acknowledge(const fluxmq::Message& message) {
         const auto answer = co_await std::move(asking);
         answered = true;
     } catch (const fluxmq::Error&) {
-        // Not answered; it goes on with the next message.
+        answered = false; // and it goes on with the next message
     }
     const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(clock().now() - began);
     acknowledgements.push_back({std::string{message.topic()}, answered, waited});

@@ -16,13 +16,8 @@ namespace {
 
 constexpr auto longest_wait = std::chrono::seconds{10};
 
-Task<> close_quietly(std::shared_ptr<fluxmq::Transport> transport) {
-    try {
-        co_await transport->close();
-    } catch (const fluxmq::Error&) {
-        // It is gone either way.
-    }
-}
+// Holds the connection meanwhile.
+Task<> close_it(std::shared_ptr<fluxmq::Transport> transport) { co_await transport->close(); }
 
 std::string text_of(const boost::json::object& from, std::string_view field) {
     const auto* value = from.if_contains(field);
@@ -77,13 +72,13 @@ void Peer::kill() {
         return;
     drop();
     if (executor_)
-        boost::asio::co_spawn(executor_, close_quietly(transport_), boost::asio::detached);
+        boost::asio::co_spawn(executor_, close_it(transport_), boost::asio::detached);
     changed();
 }
 
 Task<> Peer::close() {
     drop();
-    co_await close_quietly(transport_);
+    co_await transport_->close();
 }
 
 Task<std::shared_ptr<Ear>> Peer::listen(std::string topic, Handler handler) {
