@@ -9,7 +9,6 @@
 namespace fluxlib::test {
 namespace {
 
-using ::testing::Contains;
 using ::testing::IsEmpty;
 using testing::PythonNode;
 using testing::PythonService;
@@ -103,6 +102,26 @@ TEST(PythonService, standard_status_of_fluxmq_0_15_is_in_lower_case) {
     });
 }
 
+// Its user announces them in the hooks, and nodes by tasks that come after these.
+TEST(PythonService, says_ready_active_and_paused_before_its_nodes_say_what_they_are) {
+    const PythonServiceOptions options{.says_ready = true, .says_active = true, .says_stopped = true};
+    with_service(options, [](World& w) -> Task<> {
+        co_await w.config(pair_config);
+        co_await w.start("*");
+        w.send("service.py.stop", "a");
+        w.send("service.py.stop", "b");
+        co_await w.manager.wait_for_node("b", "stopped");
+        std::vector<std::string> said;
+        for (const auto& seen : w.manager.seen())
+            if (seen.topic.ends_with(".status"))
+                said.push_back(seen.topic.substr(0, seen.topic.rfind('.')) + ' ' + seen.text);
+        EXPECT_THAT(said,
+                    ElementsAre("service.py CONNECTED", "service.py READY", "node.a created",
+                                "node.b created", "service.py ACTIVE", "node.a started", "node.b started",
+                                "node.a stopped", "service.py PAUSED", "node.b stopped"));
+    });
+}
+
 TEST(PythonService, asks_for_its_config_with_the_text_ready) {
     with_service({.asks_for_config = true}, [](World& w) -> Task<> {
         co_await w.manager.wait_for("service.py.get_config", "READY");
@@ -134,13 +153,22 @@ TEST(PythonService, an_entry_without_timer_is_a_missing_node) {
     });
 }
 
-TEST(PythonService, a_config_that_is_not_json_ends_the_subscription_without_a_word) {
-    with_service({}, [](World& w) -> Task<> {
+TEST(PythonService, a_config_that_is_not_json_is_the_last_that_it_reads) {
+    with_service({.says_ready = true}, [](World& w) -> Task<> {
         co_await w.config("[x");
         w.send("service.py.set_config", pair_config);
         co_await w.mesh.sleep(1s);
         EXPECT_THAT(w.service.configs(), ElementsAre("[x"));
+        EXPECT_THAT(w.service.nodes(), IsEmpty());
         EXPECT_THAT(w.manager.errors("py"), IsEmpty());
+        EXPECT_THAT(w.service.failures(), ElementsAre(HasSubstr("service.py.set_config")));
+        // The hook of the user does not know of that.
+        EXPECT_THAT(w.manager.service_statuses("py"), ElementsAre("CONNECTED", "READY", "READY"));
+    });
+    with_service({.callbacks = true}, [](World& w) -> Task<> {
+        co_await w.config("[x");
+        co_await w.config(pair_config);
+        EXPECT_THAT(w.service.nodes(), ElementsAre("a", "b"));
         EXPECT_THAT(w.service.failures(), ElementsAre(HasSubstr("service.py.set_config")));
     });
 }
@@ -172,16 +200,25 @@ TEST(PythonService, a_node_handles_messages_once_for_each_start) {
     });
 }
 
-TEST(PythonService, a_stop_is_not_announced_and_stops_nothing) {
-    with_service({}, [](World& w) -> Task<> {
-        co_await w.config(pair_config);
-        co_await w.start("*");
-        w.send("service.py.stop", "*");
-        co_await w.until([&] { return w.service.log().back() == "stop *"; });
-        w.send("plant/in", "after");
-        co_await w.until([&] { return w.service.messages("a").size() == 1; });
-        EXPECT_THAT(w.manager.node_statuses("a"), ElementsAre("created", "started"));
-    });
+TEST(PythonService, a_stop_is_not_announced_stops_nothing_and_is_the_last_one_heard) {
+    const auto log_of_two_stops = [](PythonServiceOptions options) {
+        std::vector<std::string> log;
+        with_service(options, [&](World& w) -> Task<> {
+            co_await w.config(pair_config);
+            co_await w.start("*");
+            w.send("service.py.stop", "*");
+            w.send("service.py.stop", "a");
+            co_await w.mesh.sleep(1s);
+            w.send("plant/in", "after");
+            co_await w.until([&] { return w.service.messages("a").size() == 1; });
+            EXPECT_THAT(w.manager.node_statuses("a"), ElementsAre("created", "started"));
+            log = w.service.log();
+        });
+        return log;
+    };
+    EXPECT_THAT(log_of_two_stops({}), ElementsAre("config 2 nodes", "start *", "stop *"));
+    EXPECT_THAT(log_of_two_stops({.callbacks = true}),
+                ElementsAre("config 2 nodes", "start *", "stop *", "stop a"));
     with_service({.says_stopped = true}, [](World& w) -> Task<> {
         co_await w.config(pair_config);
         w.send("service.py.stop", "b");
@@ -205,22 +242,28 @@ Task<errc> error_of_request(World& w, std::string topic) {
 TEST(PythonService, answers_nothing) {
     with_service({}, [](World& w) -> Task<> {
         const std::vector<std::string> unheard{
-            "service.py.request_status", "$SRV.PING",          "$SRV.PING.py", "node.a.state_request",
-            "node/a/event/start",        "service.py.restart", "service.tick"};
+            "service.py.request_status", "$SRV.PING",       "$SRV.PING.py", "node.a.state_request",
+            "node/a/event/start",        "node.py.restart", "service.tick"};
         for (const auto& topic : unheard) {
             const auto kind = co_await error_of_request(w, topic);
             EXPECT_EQ(kind, errc::no_responders) << topic;
         }
-        const std::vector<std::string> heard{"service.py.get_common_data",
-                                             "service.py.set_settings",
-                                             "service.py.start",
-                                             "service.py.stop",
-                                             "node.py.restart",
-                                             "ide.status"};
+        const std::vector<std::string> heard{"service.py.get_common_data", "service.py.set_settings",
+                                             "service.py.start",           "service.py.stop",
+                                             "service.py.restart",         "ide.status"};
         for (const auto& topic : heard) {
             const auto kind = co_await error_of_request(w, topic);
             EXPECT_EQ(kind, errc::timeout) << topic;
         }
+    });
+}
+
+TEST(PythonService, standard_topic_has_the_restart_of_a_service_under_node) {
+    with_service({.standard_topic = true}, [](World& w) -> Task<> {
+        const auto heard = co_await error_of_request(w, "node.py.restart");
+        EXPECT_EQ(heard, errc::timeout);
+        const auto unheard = co_await error_of_request(w, "service.py.restart");
+        EXPECT_EQ(unheard, errc::no_responders);
     });
 }
 
@@ -267,8 +310,29 @@ TEST(PythonService, local_nodes_tick_from_their_start_on_whatever_comes) {
     });
 }
 
-TEST(PythonService, takes_the_last_value_of_a_header_and_carries_headers_on) {
+TEST(PythonService, sees_no_headers_and_sends_none) {
     with_service({}, [](World& w) -> Task<> {
+        std::vector<std::size_t> seen;
+        w.service.on("relay", {.on_message = [&](PythonNode& node, const fluxmq::Message& message) {
+                         seen.push_back(message.headers().size());
+                         node.publish("out", message.text());
+                     }});
+        const auto out = co_await Listener::on(w.mine, "plant.out");
+        const auto statuses = co_await Listener::on(w.mine, "node.a.status");
+        co_await w.config(pair_config);
+        w.send("service.py.start", "a", {{"by", "manager"}});
+        const auto created = co_await statuses->next();
+        const auto started = co_await statuses->next();
+        EXPECT_TRUE(started.headers().empty());
+        w.send("plant/in", "1", {{"trace", "1"}});
+        const auto relayed = co_await out->next();
+        EXPECT_TRUE(relayed.headers().empty());
+        EXPECT_THAT(seen, ElementsAre(0u));
+    });
+}
+
+TEST(PythonService, with_callbacks_takes_the_last_value_of_a_header_and_carries_headers_on) {
+    with_service({.callbacks = true}, [](World& w) -> Task<> {
         const auto out = co_await Listener::on(w.mine, "plant.out");
         const auto statuses = co_await Listener::on(w.mine, "node.a.status");
         const fluxmq::Headers trace{{"trace", "1"}, {"trace", "2"}, {"Nats-Msg-Id", "7"}};
@@ -291,44 +355,77 @@ TEST(PythonService, takes_the_last_value_of_a_header_and_carries_headers_on) {
     });
 }
 
-TEST(PythonService, loses_a_message_with_a_header_that_is_not_ascii) {
-    with_service({}, [](World& w) -> Task<> {
+TEST(PythonService, with_callbacks_all_that_a_timer_publishes_has_the_headers_of_the_start) {
+    with_service({.callbacks = true}, [](World& w) -> Task<> {
+        w.service.on("source", {.on_tick = [](PythonNode& node) { node.publish("out", "tick"); }});
+        const auto out = co_await Listener::on(w.mine, "s.out");
+        co_await w.config(R"([{"id": "s", "type": "source", "timer": {"type": "LOCAL", "intervalMs": 100},
+                               "outputs": [{"alias": "out", "topics": ["s.out"]}]}])");
+        w.send("service.py.start", "s", {{"by", "manager"}});
+        for (int i = 0; i < 3; ++i) {
+            const auto tick = co_await out->next();
+            EXPECT_EQ(tick.headers(), (fluxmq::Headers{{"by", "manager"}}));
+        }
+    });
+}
+
+TEST(PythonService, with_callbacks_a_header_that_is_not_ascii_loses_all_headers_of_its_message) {
+    const std::vector<fluxmq::Headers> bad{{{"trace", "1"}, {"name", "caf\xc3\xa9"}},
+                                           {{"trace", "1"}, {"name", "caf\xe9"}},
+                                           {{"trace", "1"}, {"caf\xc3\xa9", "1"}}};
+    with_service({.callbacks = true}, [&](World& w) -> Task<> {
+        const auto out = co_await Listener::on(w.mine, "plant.out");
         co_await w.config(pair_config);
         co_await w.start("a");
-        w.send("plant/in", "lost", {{"name", "caf\xc3\xa9"}});
-        w.send("plant/in", "heard");
-        co_await w.until([&] { return w.service.messages("a").size() == 1; });
-        EXPECT_THAT(w.service.messages("a"), ElementsAre("heard"));
-        EXPECT_THAT(w.service.discarded(), Contains("plant/in"));
+        for (const auto& headers : bad) {
+            w.send("plant/in", "heard", headers);
+            const auto relayed = co_await out->next();
+            EXPECT_EQ(relayed.text(), "heard");
+            EXPECT_TRUE(relayed.headers().empty());
+        }
     });
 }
 
-TEST(PythonService, settings_are_merged_and_what_is_no_object_changes_nothing) {
-    with_service({}, [](World& w) -> Task<> {
-        co_await w.config(pair_config);
-        w.send("node.b.set_settings", R"({"y": 2, "z": 3})");
-        w.send("node.b.set_settings", "[1]");
-        w.send("node.b.set_settings", "{x");
-        co_await w.mesh.sleep(1s);
-        EXPECT_EQ(boost::json::serialize(w.service.settings("b")), R"({"x":1,"y":2,"z":3})");
-        EXPECT_THAT(message_of([&] { w.service.settings("c"); }), HasSubstr("'c'"));
-    });
+TEST(PythonService, the_first_settings_take_the_place_of_those_of_the_config_and_later_ones_are_merged) {
+    const auto settings_after = [](std::vector<std::string> bodies) {
+        std::string settings;
+        with_service({}, [&](World& w) -> Task<> {
+            co_await w.config(pair_config);
+            for (const auto& body : bodies)
+                w.send("node.b.set_settings", body);
+            co_await w.mesh.sleep(1s);
+            settings = boost::json::serialize(w.service.settings("b"));
+            EXPECT_THAT(message_of([&] { w.service.settings("c"); }), HasSubstr("'c'"));
+        });
+        return settings;
+    };
+    EXPECT_EQ(settings_after({}), R"({"x":1,"y":1})");
+    EXPECT_EQ(settings_after({R"({"y": 2})"}), R"({"y":2})");
+    EXPECT_EQ(settings_after({R"({"y": 2})", R"({"z": 3})", "[1]"}), R"({"y":2,"z":3})");
+    EXPECT_EQ(settings_after({"[1]"}), "{}"); // it looks at the body only then
+    EXPECT_EQ(settings_after({"{x"}), R"({"x":1,"y":1})");
 }
 
-TEST(PythonService, a_behaviour_that_throws_ends_its_subscription) {
-    with_service({}, [](World& w) -> Task<> {
-        w.service.on("other", {.on_message = [](PythonNode& node, const fluxmq::Message&) {
-                         node.publish("no", "");
-                     }});
-        co_await w.config(
-            R"([{"id": "o", "type": "other", "timer": {}, "inputs": [{"alias": "i", "topics": ["i"]}]}])");
-        co_await w.start("o");
-        w.send("i", "1");
-        w.send("i", "2");
-        co_await w.mesh.sleep(1s);
-        EXPECT_THAT(w.service.messages("o"), ElementsAre("1"));
-        EXPECT_THAT(w.service.failures(), ElementsAre(HasSubstr("node 'o' has no output 'no'")));
-    });
+TEST(PythonService, a_behaviour_that_throws_ends_its_subscription_unless_it_is_a_callback) {
+    const auto messages_of_two = [](PythonServiceOptions options) {
+        std::vector<std::string> messages;
+        with_service(options, [&](World& w) -> Task<> {
+            w.service.on("other", {.on_message = [](PythonNode& node, const fluxmq::Message&) {
+                             node.publish("no", "");
+                         }});
+            co_await w.config(
+                R"([{"id": "o", "type": "other", "timer": {}, "inputs": [{"alias": "i", "topics": ["i"]}]}])");
+            co_await w.start("o");
+            w.send("i", "1");
+            w.send("i", "2");
+            co_await w.mesh.sleep(1s);
+            EXPECT_THAT(w.service.failures().at(0), HasSubstr("node 'o' has no output 'no'"));
+            messages = w.service.messages("o");
+        });
+        return messages;
+    };
+    EXPECT_THAT(messages_of_two({}), ElementsAre("1"));
+    EXPECT_THAT(messages_of_two({.callbacks = true}), ElementsAre("1", "2"));
 }
 
 TEST(PythonService, dies_without_a_word) {
@@ -371,7 +468,7 @@ TEST(PythonService, a_wait_that_fails_says_what_happened) {
 
 TEST(PythonService, lives_on_a_real_server_too) {
     with_service(
-        {.lower_case = true, .asks_for_config = true},
+        {.callbacks = true, .lower_case = true, .asks_for_config = true},
         [](World& w) -> Task<> {
             co_await w.manager.wait_for("service.py.get_config", "ready");
             const auto out = co_await Listener::on(w.mine, "plant.out");

@@ -15,19 +15,19 @@ namespace fluxlib::testing {
 
 namespace {
 
-// nats.py keeps headers in a dictionary.
-fluxmq::Headers last_values(const fluxmq::Headers& headers) {
-    fluxmq::Headers last;
-    for (const auto& [name, value] : headers)
-        last.set(name, value);
-    return last;
+bool is_ascii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-bool is_ascii(const fluxmq::Headers& headers) {
-    return std::all_of(headers.begin(), headers.end(), [](const auto& entry) {
-        return std::all_of(entry.second.begin(), entry.second.end(),
-                           [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-    });
+// nats.py keeps headers in a dictionary, and gives none where it fails to read one of them.
+fluxmq::Headers read_headers(const fluxmq::Headers& headers) {
+    fluxmq::Headers last;
+    for (const auto& [name, value] : headers) {
+        if (!is_ascii(name) || !is_ascii(value))
+            return {};
+        last.set(name, value);
+    }
+    return last;
 }
 
 fluxmq::Message with_headers(const fluxmq::Message& message, const fluxmq::Headers& headers) {
@@ -75,7 +75,8 @@ DataTimer python_timer(const boost::json::object& entry) {
 
 } // namespace
 
-PythonNode::PythonNode(DataNode entry, Send send) : entry_{std::move(entry)}, send_{std::move(send)} {}
+PythonNode::PythonNode(DataNode entry, Send send)
+    : entry_{std::move(entry)}, settings_{entry_.settings}, send_{std::move(send)} {}
 
 void PythonNode::publish(std::string_view alias, const fluxmq::Payload& payload) {
     const auto& outputs = entry_.outputs;
@@ -90,9 +91,12 @@ void PythonNode::publish(std::string_view alias, const fluxmq::Payload& payload)
     }
 }
 
+// Those of the config are no dictionary, so an empty one takes their place.
 void PythonNode::merge(const boost::json::object& settings) {
+    if (!std::exchange(has_own_settings_, true))
+        settings_.clear();
     for (const auto& [key, value] : settings)
-        entry_.settings[key] = value;
+        settings_[key] = value;
 }
 
 class PythonService::Core final : public Peer {
@@ -105,6 +109,7 @@ public:
     struct Made {
         PythonNode node;
         PythonBehaviour behaviour;
+        bool runs = false;
         std::size_t starts = 0;
         std::size_t ticks = 0;
         std::vector<std::string> messages;
@@ -117,10 +122,10 @@ public:
 
     std::map<std::string, PythonBehaviour> behaviours;
     std::vector<std::string> configs;
-    std::vector<std::string> discarded;
     std::vector<std::shared_ptr<Made>> made;
 
 private:
+    using Nodes = std::vector<std::shared_ptr<Made>>;
     // `context` is what Python has in a context variable: the headers that go onto what is published meanwhile.
     using Hook = std::function<Task<>(const fluxmq::Message&, const fluxmq::Headers& context)>;
 
@@ -128,9 +133,11 @@ private:
     Task<> handle(const fluxmq::Message& message, const Hook& hook);
     Hook ignore() const;
     Task<> on_config(const fluxmq::Message& message, const fluxmq::Headers& context);
+    Task<Nodes> read_config(const fluxmq::Message& message);
     Task<> on_start(const fluxmq::Message& message, const fluxmq::Headers& context);
     Task<> on_stop(const fluxmq::Message& message, const fluxmq::Headers& context);
-    Task<> make(const boost::json::object& entry, const fluxmq::Headers& context);
+    Task<std::shared_ptr<Made>> make(const boost::json::object& entry);
+    Nodes named(const std::string& id) const;
     Task<> start(const std::shared_ptr<Made>& node, const fluxmq::Headers& context);
     Task<> on_settings(std::shared_ptr<Made> node, std::string_view text);
     Task<> on_input(std::shared_ptr<Made> node, const fluxmq::Message& message,
@@ -144,6 +151,7 @@ private:
 
     std::string id_;
     PythonServiceOptions options_;
+    bool reads_configs_ = true;
     const fluxmq::Headers* context_ = nullptr; // while a behaviour runs
 };
 
@@ -157,7 +165,7 @@ Task<> PythonService::Core::run() {
         {service + "stop", [this](const auto& m, const auto& c) { return on_stop(m, c); }},
         {service + "error", ignore()},
         {service + "status", ignore()},
-        {"node." + id_ + ".restart", ignore()}, // it takes the topic of a node's restart for its own
+        {options_.standard_topic ? "node." + id_ + ".restart" : service + "restart", ignore()},
         {"ide.status", ignore()},
         {service + "get_common_data", ignore()}};
     for (const auto& [topic, hook] : hooks)
@@ -179,18 +187,43 @@ Task<> PythonService::Core::hear(const std::string& topic, const Hook& hook) {
     const auto ear = co_await std::move(listening);
 }
 
+// A queue is read by one task, which ends with what its handler throws. A callback is called again.
 Task<> PythonService::Core::handle(const fluxmq::Message& message, const Hook& hook) {
-    const auto context = last_values(message.headers());
-    if (!is_ascii(context)) {
-        discarded.emplace_back(message.topic());
-        changed();
+    if (!options_.callbacks) {
+        const fluxmq::Headers none;
+        co_await hook(message, none);
         co_return;
     }
-    co_await hook(message, context);
+    const auto context = read_headers(message.headers());
+    try {
+        co_await hook(message, context);
+    } catch (const std::exception& error) {
+        fail(message.topic(), error);
+    }
 }
 
+// One subscription makes the nodes, and another one has the hook of the user, who announces READY there. Nodes announce
+// their statuses by tasks, which come after both.
 Task<> PythonService::Core::on_config(const fluxmq::Message& message, const fluxmq::Headers& context) {
-    configs.emplace_back(message.text());
+    Nodes nodes;
+    if (reads_configs_) {
+        configs.emplace_back(message.text());
+        try {
+            auto reading = read_config(message);
+            nodes = co_await std::move(reading);
+        } catch (const std::exception& error) {
+            reads_configs_ = options_.callbacks;
+            fail(message.topic(), error);
+        }
+    }
+    if (options_.says_ready)
+        announce("READY", "ready", "status", context);
+    for (const auto& node : nodes)
+        announce(*node, "created", context);
+    changed();
+}
+
+Task<PythonService::Core::Nodes> PythonService::Core::read_config(const fluxmq::Message& message) {
     const auto config = boost::json::parse(message.text());
     const auto* entries = config.if_array();
     if (const auto* object = config.if_object()) {
@@ -199,19 +232,20 @@ Task<> PythonService::Core::on_config(const fluxmq::Message& message, const flux
     }
     const auto count = entries ? entries->size() : 0;
     note("config " + std::to_string(count) + " nodes");
+    Nodes nodes;
     for (std::size_t i = 0; i < count; ++i) {
         try {
-            const auto& entry = (*entries)[i].as_object();
-            co_await make(entry, context);
+            auto making = make((*entries)[i].as_object());
+            auto node = co_await std::move(making);
+            nodes.push_back(std::move(node));
         } catch (const std::exception& error) {
             fail(message.topic(), error); // it is logged there, and the node is missing
         }
     }
-    if (options_.says_ready)
-        announce("READY", "ready", "status", context);
+    co_return nodes;
 }
 
-Task<> PythonService::Core::make(const boost::json::object& entry, const fluxmq::Headers& context) {
+Task<std::shared_ptr<PythonService::Core::Made>> PythonService::Core::make(const boost::json::object& entry) {
     auto read = read_entry(entry);
     if (read.id.empty())
         throw std::runtime_error{"an entry has no attribute 'id'"};
@@ -221,8 +255,13 @@ Task<> PythonService::Core::make(const boost::json::object& entry, const fluxmq:
     const auto send = [this](const std::string& topic, const fluxmq::Payload& payload) {
         say(topic, payload);
     };
-    const auto node = std::make_shared<Made>(Made{
-        {std::move(read), send}, found == behaviours.end() ? PythonBehaviour{} : found->second, 0, 0, {}});
+    const auto node =
+        std::make_shared<Made>(Made{{std::move(read), send},
+                                    found == behaviours.end() ? PythonBehaviour{} : found->second,
+                                    false,
+                                    0,
+                                    0,
+                                    {}});
     const auto prefix = "node." + node->node.id() + '.';
     std::vector<std::pair<std::string, Hook>> hooks{
         {prefix + "set_settings",
@@ -234,16 +273,26 @@ Task<> PythonService::Core::make(const boost::json::object& entry, const fluxmq:
     for (const auto& [topic, hook] : hooks)
         co_await hear(topic, hook);
     made.push_back(node);
-    announce(*node, "created", context);
-    changed();
+    co_return node;
+}
+
+PythonService::Core::Nodes PythonService::Core::named(const std::string& id) const {
+    Nodes nodes;
+    for (const auto& node : made)
+        if (id == "*" || id == node->node.id())
+            nodes.push_back(node);
+    return nodes;
 }
 
 Task<> PythonService::Core::on_start(const fluxmq::Message& message, const fluxmq::Headers& context) {
     const std::string id{message.text()};
-    const auto nodes = made; // a config may come meanwhile
+    const auto nodes = named(id);
     for (const auto& node : nodes)
-        if (id == "*" || id == node->node.id())
-            co_await start(node, context);
+        co_await start(node, context);
+    if (options_.says_active)
+        announce("ACTIVE", "active", "status", context);
+    for (const auto& node : nodes)
+        announce(*node, "started", context);
     note("start " + id);
 }
 
@@ -252,8 +301,8 @@ Task<> PythonService::Core::start(const std::shared_ptr<Made>& node, const fluxm
     for (const auto& input : node->node.entry().inputs)
         for (const auto& literal : input.topics)
             co_await hear(literal, hook);
+    node->runs = true;
     ++node->starts;
-    announce(*node, "started", context);
     const auto timer = node->node.entry().timer.value_or(DataTimer{});
     if (timer.type == TimerType::local && timer.interval.count() > 0) {
         spawn(tick_forever(shared_from_this(), node, context));
@@ -269,18 +318,25 @@ Task<> PythonService::Core::start(const std::shared_ptr<Made>& node, const fluxm
 
 Task<> PythonService::Core::on_stop(const fluxmq::Message& message, const fluxmq::Headers& context) {
     const std::string id{message.text()};
-    for (const auto& node : made)
-        if (options_.says_stopped && (id == "*" || id == node->node.id()))
-            announce(*node, "stopped", context);
     note("stop " + id);
+    const auto nodes = named(id);
+    if (!options_.says_stopped && !nodes.empty())
+        throw std::runtime_error{"a node has no attribute 'input_topics'"};
+    for (const auto& node : nodes)
+        node->runs = false;
+    if (options_.says_active &&
+        std::none_of(made.begin(), made.end(), [](const auto& node) { return node->runs; }))
+        announce("PAUSED", "paused", "status", context);
+    for (const auto& node : nodes)
+        announce(*node, "stopped", context);
     co_return;
 }
 
 Task<> PythonService::Core::on_settings(std::shared_ptr<Made> node, std::string_view text) {
     boost::system::error_code failed;
     const auto value = boost::json::parse(text, failed);
-    if (!failed && value.is_object())
-        node->node.merge(value.get_object());
+    if (!failed)
+        node->node.merge(value.is_object() ? value.get_object() : boost::json::object{});
     changed();
     co_return;
 }
@@ -398,8 +454,6 @@ std::vector<std::string> PythonService::messages(std::string_view node_id) const
 const boost::json::object& PythonService::settings(std::string_view node_id) const {
     return core_->latest(node_id).node.settings();
 }
-
-const std::vector<std::string>& PythonService::discarded() const noexcept { return core_->discarded; }
 
 const std::vector<std::string>& PythonService::failures() const noexcept { return core_->failures(); }
 

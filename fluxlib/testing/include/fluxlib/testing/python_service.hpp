@@ -20,15 +20,24 @@ namespace fluxlib::testing {
 
 /// How the service is written, as far as that shows on the wire. The default is the least that a service does.
 struct PythonServiceOptions {
-    /// `connected` and `ready`, as StandardStatus of fluxmq-py 0.15.0 says, in place of `CONNECTED` and `READY`.
+    /// It has fluxmq-py 0.15.0, which calls a handler with each message, in place of 15ccc86, which has queues: nodes see
+    /// the headers of messages, headers are carried on, and a handler that throws goes on with the next message.
+    bool callbacks = false;
+    /// It has StandardTopic in place of NatsTopic: it is restarted on `node.<service id>.restart`, not on
+    /// `service.<service id>.restart`.
+    bool standard_topic = false;
+    /// `connected` and so on, as StandardStatus says, in place of `CONNECTED`.
     bool lower_case = false;
     /// It calls request_config() when it is connected.
     bool asks_for_config = false;
-    /// It announces READY when it has made the nodes of a config. The SDK itself never does.
+    /// It announces READY when it has made the nodes of a config, before these say `created`. The SDK never does.
     bool says_ready = false;
+    /// It announces ACTIVE after a start, before nodes say `started`, and PAUSED after a stop when no node runs any more
+    /// (`says_stopped`), before nodes say `stopped`. The SDK never does.
+    bool says_active = false;
     /// It reads the timer of each entry, so that a node whose entry has none is missing.
     bool reads_timer = true;
-    /// It announces `stopped` for a node. In the SDK itself, stop() fails before it does.
+    /// It announces `stopped` for a node: its nodes have `input_topics`. Without that stop() of the first node throws.
     bool says_stopped = false;
     /// Of LOCAL timers and until(). A transport has one of its own.
     std::shared_ptr<fluxmq::Clock> clock = fluxmq::Clock::real();
@@ -44,8 +53,8 @@ public:
 
     const std::string& id() const noexcept { return entry_.id; }
     const std::string& type() const noexcept { return entry_.type; }
-    /// Of the config, and what came by `set_settings` merged into it.
-    const boost::json::object& settings() const noexcept { return entry_.settings; }
+    /// Of the config; from the first `set_settings` on what came by that, merged.
+    const boost::json::object& settings() const noexcept { return settings_; }
     /// What the config says of it.
     const DataNode& entry() const noexcept { return entry_; }
 
@@ -56,10 +65,13 @@ public:
 
 private:
     DataNode entry_;
+    boost::json::object settings_;
+    bool has_own_settings_ = false; // those of the config are gone
     Send send_;
 };
 
-/// What the nodes of one type do. Both are optional. What throws ends the subscription of the message, without a word.
+/// What the nodes of one type do. Both are optional. What throws ends the subscription of the message, without a word;
+/// with PythonServiceOptions::callbacks it goes on with the next one.
 struct PythonBehaviour {
     /// For each message of an input, once for every time that the node was started.
     std::function<void(PythonNode&, const fluxmq::Message&)> on_message = {};
@@ -67,17 +79,22 @@ struct PythonBehaviour {
     std::function<void(PythonNode&)> on_tick = {};
 };
 
-/// A service of the Python SDK as others see it on the wire, for tests: fluxlib-py 3d92a42 with fluxmq-py 0.15.0 (which
-/// carries headers on) or 15ccc86. With its faults:
+/// A service of the Python SDK as others see it on the wire, for tests: fluxlib-py 3d92a42 with fluxmq-py 15ccc86 or
+/// 0.15.0 (`callbacks`). With its faults:
 ///
-/// - Each config appends its nodes; the ones before it stay. A config that is not JSON ends the subscription.
+/// - Each config appends its nodes; the ones before it stay. With a config that is not JSON the reading of configs
+///   ends; with `callbacks` it goes on.
 /// - It announces no READY by itself, answers nothing (neither `request_status` nor `$SRV`), and says nothing at its
 ///   end or after a reconnect.
 /// - Start and stop take one id or `*`, with no look at the state: a node that is started twice handles each message
-///   twice and ticks twice; a stop is not announced and stops nothing.
+///   twice and ticks twice. A stop stops nothing, is not announced, and is the last one that is heard; with `callbacks`
+///   the next ones are heard, too.
 /// - Inputs subscribe literally, outputs publish each `/` as `.`. GLOBAL nodes tick on `service/tick` only.
-/// - Of several values of a header it takes the last, and puts the headers of what it handles onto what it publishes
-///   meanwhile, statuses included. A message with a value that is not ASCII is lost (nats.py 2.9.0).
+/// - The first `set_settings` of a node drops the settings of its config, also where it is no object. Later ones are
+///   merged.
+/// - Nodes see no headers, and it sends none. With `callbacks` they see the last value of each, and what is published
+///   meanwhile carries them on, statuses included; all that a LOCAL timer publishes has the headers of the start. A
+///   message with a header that is not ASCII has none (nats.py 2.9.0).
 ///
 /// Thread safety: the event loop that awaited run(), on any transport. Destroy it before that loop.
 class PythonService {
@@ -101,7 +118,7 @@ public:
     /// The process ends: that says nothing either. Completes when the connection is closed.
     Task<> close();
 
-    /// The configs, as they came.
+    /// The configs that were read, as they came.
     const std::vector<std::string>& configs() const noexcept;
     /// The nodes made so far, in order: an id occurs as often as a config has made it.
     std::vector<std::string> nodes() const;
@@ -112,8 +129,6 @@ public:
     std::vector<std::string> messages(std::string_view node_id) const;
     /// Of the latest node of that id. Throws Error{unknown_node}.
     const boost::json::object& settings(std::string_view node_id) const;
-    /// Messages lost for a header, by topic.
-    const std::vector<std::string>& discarded() const noexcept;
     /// What handlers threw: `topic: text`.
     const std::vector<std::string>& failures() const noexcept;
     /// What happened, a line each: `config 2 nodes`, `start a`, `stop *`.
