@@ -101,6 +101,25 @@ TEST(GoService, says_connected_before_it_listens_to_configs_and_then_asks_with_i
     }());
 }
 
+TEST(GoService, that_asks_before_it_listens_does_not_get_what_it_asks_for) {
+    with_service({.asks_early = true}, [](World& w) -> Task<> {
+        EXPECT_EQ(w.manager.config_requests("go"), 1u);
+        co_await w.config(pair_config);
+        EXPECT_THAT(w.service.nodes(), ElementsAre("a", "b"));
+    });
+    Mesh mesh;
+    mesh.run([&]() -> Task<> {
+        const auto manager = co_await mesh.manager();
+        manager->serve_config("go", pair_config);
+        const auto its = co_await mesh.connect();
+        GoService service{"go", its, {.asks_early = true, .clock = mesh.clock()}};
+        co_await service.run();
+        co_await mesh.sleep(1h);
+        EXPECT_THAT(service.configs(), IsEmpty());
+        EXPECT_THAT(manager->service_statuses("go"), ElementsAre("CONNECTED"));
+    }());
+}
+
 TEST(GoService, says_ready_before_its_router_listens_so_that_a_start_at_once_is_lost) {
     fluxmq::Wakeup release;
     with_service({.before_router = [&] { return release.wait(); }}, [&](World& w) -> Task<> {
@@ -382,6 +401,29 @@ TEST(GoService, dies_of_a_config_that_is_no_array) {
     with_service({}, [](World& w) -> Task<> {
         co_await w.config(R"({"nodes": []})");
         EXPECT_THAT(w.service.death(), HasSubstr("failed to unmarshal config"));
+    });
+}
+
+TEST(GoService, that_hears_errors_ends_after_ready) {
+    with_service({.hears_errors = true}, [](World& w) -> Task<> {
+        co_await w.config(pair_config);
+        EXPECT_THAT(w.service.death(), HasSubstr("service..error"));
+        co_await w.mesh.sleep(1s);
+        EXPECT_FALSE(w.its->connected());
+        EXPECT_THAT(w.manager.service_statuses("go"), ElementsAre("CONNECTED", "READY"));
+    });
+}
+
+TEST(GoService, a_status_of_the_ide_that_is_no_object_is_an_error) {
+    with_service({}, [](World& w) -> Task<> {
+        co_await w.config(pair_config);
+        const auto replies = co_await Listener::on(w.mine, "replies");
+        w.send("ide.status", "nope", {}, "replies");
+        const auto nak = co_await replies->next();
+        EXPECT_EQ(nak.text(), "-NAK");
+        w.send("ide.status", R"({"status": "CONNECTED"})", {}, "replies");
+        const auto ack = co_await replies->next();
+        EXPECT_EQ(ack.text(), "+ACK");
     });
 }
 

@@ -134,12 +134,15 @@ Task<> GoService::Core::run() {
     auto counting = listen(service_ + "start", std::move(count));
     all_starts_ = co_await std::move(counting);
     announce("CONNECTED");
+    if (options_.asks_early)
+        say(service_ + "get_config", id_);
     co_await clock().sleep_for(options_.config_delay);
     const Work work = [this](const fluxmq::Message& message) { on_config(message); };
     Handler handler = [this, work](const fluxmq::Message& message) { return handle(message, work); };
     auto listening = listen(service_ + "set_config", std::move(handler));
     const auto ear = co_await std::move(listening);
-    say(service_ + "get_config", id_);
+    if (!options_.asks_early)
+        say(service_ + "get_config", id_);
 }
 
 Task<> GoService::Core::handle(const fluxmq::Message& message, const Work& work) {
@@ -232,7 +235,9 @@ std::vector<GoService::Core::Route> GoService::Core::apply(std::string_view conf
 void GoService::Core::add_service_routes(std::vector<Route>& routes) {
     routes.push_back({"flux.request_status", service_ + "request_status",
                       [this](const auto&) { say(service_ + "status", status_); }});
-    routes.push_back({"flux.ide_status", "ide.status", [](const auto&) {}});
+    routes.push_back({"flux.ide_status", "ide.status", [](const fluxmq::Message& message) {
+                          boost::json::parse(message.text()).as_object();
+                      }});
     routes.push_back({"flux.on_start", service_ + "start", [this](const fluxmq::Message& message) {
                           starts.emplace_back(message.text());
                           note("start " + starts.back());
@@ -247,6 +252,8 @@ void GoService::Core::add_service_routes(std::vector<Route>& routes) {
                           note("restart");
                           announce("READY");
                       }});
+    if (options_.hears_errors) // the topic lacks the id of the service, and is none
+        routes.push_back({"flux.on_error", "service..error", [](const auto&) {}});
 }
 
 void GoService::Core::add_node_routes(std::vector<Route>& routes, const std::shared_ptr<Made>& node) {

@@ -22,6 +22,10 @@ namespace fluxlib::testing {
 struct GoServiceOptions {
     /// It has OnNodeTick: an entry without a timer is the end of the process.
     bool ticks = true;
+    /// It has OnServiceError: the process ends after READY, with the exit code 0 of one that has done its work.
+    bool hears_errors = false;
+    /// It asks for a config before it listens: one that comes at once is lost. So did the real one once in 20 times.
+    bool asks_early = false;
     /// Between CONNECTED and the subscription to `set_config`: the real one opens another connection then.
     std::chrono::milliseconds config_delay{5};
     /// Between READY and the subscriptions of the router. What is sent meanwhile is lost; with the real one it may be.
@@ -72,8 +76,8 @@ struct GoBehaviour {
 /// faults:
 ///
 /// - CONNECTED comes before it listens to `set_config`; then it asks with `get_config`. READY comes before the router's
-///   subscriptions, so that a start sent at once is lost. Start gives READY, stop PAUSED, restart PAUSED and READY;
-///   there is no other status, and none of nodes. `request_status` is answered on the status topic.
+///   subscriptions, so that a start sent at once is lost. Start gives READY, stop PAUSED, restart PAUSED and READY,
+///   whatever they name; there is no other status, and none of nodes. `request_status` is answered on the status topic.
 /// - Each config replaces: all subscriptions but that to `set_config` are dropped and made anew, what comes meanwhile
 ///   is lost. A config that is no array, an entry without a timer (`ticks`), an id that occurs twice, or two inputs
 ///   with one topic are the end of the process.
