@@ -18,7 +18,7 @@ protected:
         const auto print = [](const fluxlib::Message& answer) {
             std::cout << "call answered: " << answer.text() << '\n';
         };
-        co_await output("questions").call("weather/today", print, "Berlin");
+        co_await output("questions").call("weather.today", print, "Berlin");
     }
 };
 

@@ -201,9 +201,12 @@ void Output::set_topics(std::vector<std::string> topics) {
     data_.topics = std::move(topics);
     wire_topics_.clear();
     publishers_.clear();
-    const bool with_dots = node_.service.options().profile.port_topics == PortTopics::dots;
     for (const auto& topic : data_.topics)
-        wire_topics_.push_back(with_dots ? dotted(topic) : topic);
+        wire_topics_.push_back(wire_form(topic));
+}
+
+std::string Output::wire_form(const std::string& topic) const {
+    return node_.service.options().profile.port_topics == PortTopics::dots ? dotted(topic) : topic;
 }
 
 void Output::publish(const Payload& payload, const fluxmq::Headers& headers) {
@@ -220,7 +223,7 @@ void Output::publish(const Payload& payload, const fluxmq::Headers& headers) {
 // Not a coroutine: the payload may refer to the caller's string, which lives only until this call returns.
 Task<> Output::call(std::string path, Handler callback, const Payload& payload,
                     std::chrono::milliseconds timeout) {
-    return do_call(dotted(std::move(path)), std::move(callback), payload.own(), timeout);
+    return do_call(wire_form(path), std::move(callback), payload.own(), timeout);
 }
 
 Task<> Output::do_call(std::string topic, Handler callback, fluxmq::Bytes payload,

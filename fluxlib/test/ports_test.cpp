@@ -185,7 +185,7 @@ TEST_P(PortsOn, publish_reaches_every_topic_of_the_output) {
 
 TEST_P(PortsOn, call_is_a_request_whose_answer_goes_to_the_callback) {
     with_node({}, {{"out", {"x"}}}, [&](Service& service, Recorder& node) -> Task<> {
-        co_await service.subscribe_handler("process.complete", [&](const Message& m) {
+        co_await service.subscribe_handler("process/complete", [&](const Message& m) {
             service.respond(m, "done: " + std::string{m.text()});
         });
         std::string got;

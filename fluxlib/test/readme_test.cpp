@@ -423,7 +423,7 @@ TEST_F(Tour, inputs_and_outputs_are_used) {
     };
     with(service, prepare, [&]() -> Task<> {
         auto& node = dynamic_cast<Ports&>(service.node("n"));
-        co_await service.subscribe_handler("process.complete",
+        co_await service.subscribe_handler("process/complete",
                                            [&](const Message& m) { service.respond(m, "thanks"); });
         const auto results = co_await service.subscribe("results.*");
         co_await node.use_input();

@@ -75,7 +75,8 @@ private:
 
 bool OutgoingHeaders::travels(std::string_view name) noexcept {
     constexpr std::string_view of_nats = "Nats-";
-    constexpr std::array<std::string_view, 3> others{"KV-Operation", "ce-id", "_watermill_message_uuid"};
+    constexpr std::array<std::string_view, 4> others{"KV-Operation", "ce-id", "_watermill_message_uuid",
+                                                     "Flux-Replica"};
     return !same_name(name.substr(0, of_nats.size()), of_nats) &&
            std::none_of(others.begin(), others.end(),
                         [&](std::string_view other) { return same_name(name, other); });

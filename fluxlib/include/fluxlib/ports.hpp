@@ -122,7 +122,7 @@ public:
     /// `headers` win. Throws as Transport::publish().
     void publish(const Payload& payload, const fluxmq::Headers& headers = {});
 
-    /// Sends a request to the topic `path` (slashes count as dots) and hands the answer to `callback`.
+    /// Sends a request to the topic `path`, written as publish() writes topics, and hands the answer to `callback`.
     /// Errors: as Transport::request().
     Task<> call(std::string path, Handler callback, const Payload& payload = Payload(),
                 std::chrono::milliseconds timeout = fluxmq::Transport::default_request_timeout);
@@ -134,6 +134,7 @@ private:
     friend class NodeRuntime;
 
     void set_topics(std::vector<std::string> topics);
+    std::string wire_form(const std::string& topic) const;
     Task<> do_call(std::string topic, Handler callback, fluxmq::Bytes payload,
                    std::chrono::milliseconds timeout);
 

@@ -28,7 +28,7 @@ public:
     const Headers& get() const noexcept { return *chosen_; }
 
     /// Whether an inherited header of this name is sent on. Those about one message are not: `Nats-*`,
-    /// `KV-Operation`, `ce-id` and `_watermill_message_uuid`, in upper or lower case. With the id of an old message, a
+    /// `KV-Operation`, `ce-id`, `_watermill_message_uuid` and `Flux-Replica`, in upper or lower case. With the id of an old message, a
     /// stream would take a new one for a duplicate.
     static bool travels(std::string_view name) noexcept;
 

@@ -27,7 +27,7 @@ TEST(OutgoingHeaders, the_explicit_ones_win) {
 TEST(OutgoingHeaders, what_is_about_one_message_does_not_travel_in_whatever_case_its_name_is) {
     for (const char* name :
          {"Nats-Msg-Id", "nats-expected-stream", "NATS-TTL", "Nats-", "KV-Operation", "kv-operation", "ce-id",
-          "CE-Id", "_watermill_message_uuid", "_WATERMILL_Message_UUID"}) {
+          "CE-Id", "_watermill_message_uuid", "_WATERMILL_Message_UUID", "Flux-Replica"}) {
         EXPECT_FALSE(OutgoingHeaders::travels(name)) << name;
         EXPECT_EQ(outgoing({{name, "1"}, {"trace", "t"}}, {}), (Headers{{"trace", "t"}})) << name;
         EXPECT_EQ(outgoing({{name, "1"}}, {}), Headers{}) << name;
