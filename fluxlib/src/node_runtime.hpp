@@ -3,12 +3,12 @@
 
 #include <fluxlib/node.hpp>
 #include <fluxlib/service.hpp>
+#include <fluxlib/supervisor.hpp>
 #include <fluxmq/mailbox.hpp>
 
 #include "completion.hpp"
 #include "hook_watch.hpp"
 #include "node_meter.hpp"
-#include "supervisor.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "supervisor.hpp"
+#include <fluxlib/supervisor.hpp>
 
 #include <algorithm>
 

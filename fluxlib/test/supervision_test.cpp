@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Nodes that fail, and hooks that hang.
-#include "supervisor.hpp"
+#include <fluxlib/supervisor.hpp>
+
 #include "support.hpp"
 
 #include <map>
