@@ -6,6 +6,8 @@
 #include "format.hpp"
 #include "inbox.hpp"
 
+#include <fmt/format.h>
+
 #include <map>
 #include <utility>
 
@@ -15,22 +17,23 @@ namespace json = boost::json;
 
 namespace {
 
-// Only Flux services tell it.
-std::string flux_id_of(const json::object& service) {
+// `service` and `replica`: only Flux services have them.
+std::string metadata_at(const json::object& service, std::string_view field) {
     const auto* metadata = service.if_contains("metadata");
-    return metadata && metadata->is_object() ? text_at(metadata->get_object(), "service") : std::string{};
+    return metadata && metadata->is_object() ? text_at(metadata->get_object(), field) : std::string{};
 }
 
 } // namespace
 
-fluxlib::Task<std::vector<json::object>> ask_services(fluxmq::Transport& transport,
-                                                      std::vector<std::string> subjects,
-                                                      std::chrono::milliseconds wait) {
+fluxlib::Task<Services> ask_services(fluxmq::Transport& transport, std::vector<std::string> subjects,
+                                     std::chrono::milliseconds wait) {
     Inbox inbox{transport};
     const auto reply = co_await inbox.reply_topic();
+    subjects.emplace_back(heard_topic);
     for (const auto& subject : subjects)
         transport.publish(subject, "", {}, reply);
     std::map<std::pair<std::string, std::string>, json::object> services; // by name and id
+    std::map<std::string, json::object> heard;                            // by id
     std::size_t unheard = 0;
     const auto deadline = from_now(wait);
     while (unheard < subjects.size()) {
@@ -42,22 +45,41 @@ fluxlib::Task<std::vector<json::object>> ask_services(fluxmq::Transport& transpo
             continue;
         }
         const auto value = parsed_json(answer->text());
-        if (!value || !value->is_object() || text_at(value->get_object(), "name").empty())
+        if (!value || !value->is_object())
             continue;
         const auto& object = value->get_object();
+        for (auto& each : objects_at(object, "services"))
+            if (each.contains("heard") && each.at("heard") == true)
+                heard.insert_or_assign(text_at(each, "service"), std::move(each));
+        if (text_at(object, "name").empty())
+            continue;
         auto& service = services[{text_at(object, "name"), text_at(object, "id")}];
         for (const auto& [field, content] : object)
             service.insert_or_assign(field, content);
     }
-    std::vector<json::object> all;
-    for (auto& [key, service] : services)
-        all.push_back(std::move(service));
-    co_return all;
+    Services found;
+    for (auto& [key, service] : services) {
+        heard.erase(service_id_of(service));
+        found.answered.push_back(std::move(service));
+    }
+    for (auto& [id, service] : heard)
+        found.heard.push_back(std::move(service));
+    co_return found;
 }
 
-std::string flux_service(std::string_view answer) {
+std::string heard_statuses(const json::object& heard) {
+    std::vector<std::string> statuses;
+    for (const auto& each : objects_at(heard, "statuses"))
+        statuses.push_back(text_at(each, "status"));
+    return statuses.empty() ? "-" : fmt::format("{}", fmt::join(statuses, ", "));
+}
+
+FluxInstance flux_instance(std::string_view answer) {
     const auto value = parsed_json(answer);
-    return value && value->is_object() ? flux_id_of(value->get_object()) : std::string{};
+    if (!value || !value->is_object())
+        return {};
+    const auto& object = value->get_object();
+    return {metadata_at(object, "service"), text_at(object, "id"), metadata_at(object, "replica")};
 }
 
 std::string text_at(const json::object& object, std::string_view field) {
@@ -80,7 +102,7 @@ std::vector<json::object> objects_at(const json::object& object, std::string_vie
 }
 
 std::string service_id_of(const json::object& service) {
-    const auto id = flux_id_of(service);
+    const auto id = metadata_at(service, "service");
     return id.empty() ? text_at(service, "name") : id;
 }
 

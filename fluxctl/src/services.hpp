@@ -17,13 +17,36 @@ namespace fluxctl {
 
 inline constexpr std::chrono::milliseconds default_service_wait{500};
 
-/// Asks on all of `subjects` ($SRV.PING and the like) and gives what each service instance has answered within `wait`,
-/// its answers merged, ordered by name and id. What is not an answer of a service is passed over.
-fluxlib::Task<std::vector<boost::json::object>>
-ask_services(fluxmq::Transport& transport, std::vector<std::string> subjects, std::chrono::milliseconds wait);
+/// What was found.
+struct Services {
+    /// What each service instance has answered, its answers merged, ordered by name and id.
+    std::vector<boost::json::object> answered;
+    /// What a running `fluxctl up` has heard of those services of its flow that have not answered: Python and Go services
+    /// cannot. Each is an element of `services`, see heard_topic.
+    std::vector<boost::json::object> heard;
 
-/// Which Flux service has answered, by its id; empty when it is another one, or no answer of a service.
-std::string flux_service(std::string_view answer);
+    bool empty() const noexcept { return answered.empty() && heard.empty(); }
+};
+
+/// Asks on all of `subjects` ($SRV.PING and the like), and every `fluxctl up`, and collects the answers for `wait`. What is
+/// not an answer of a service is passed over.
+fluxlib::Task<Services> ask_services(fluxmq::Transport& transport, std::vector<std::string> subjects,
+                                     std::chrono::milliseconds wait);
+
+/// The statuses that `heard` has, one for each replica that has told; `-` for none.
+std::string heard_statuses(const boost::json::object& heard);
+
+/// `fluxctl up` answers here with what it has heard of the services of its flow, for those that cannot answer themselves:
+/// {"flow": NAME, "services": [{"service": ID, "statuses": [...], "nodes": [...], ...}]}.
+inline constexpr std::string_view heard_topic = "fluxctl.up.services";
+
+/// Who has answered: a process of a Flux service.
+struct FluxInstance {
+    std::string service;  ///< its id in topics; empty for another service, and for what is no answer of one
+    std::string instance; ///< differs for each process
+    std::string replica;  ///< as the process was told; mostly empty
+};
+FluxInstance flux_instance(std::string_view answer);
 
 /// A field of such an answer, made by anyone: empty or 0 when it is missing or of another type.
 std::string text_at(const boost::json::object& object, std::string_view field);

@@ -203,6 +203,33 @@ TEST(FlowFile, the_example_of_the_page_means_what_the_page_says) {
         << boost::json::serialize(fluxlib::to_json(parsed.flow.services.front().nodes));
 }
 
+TEST(FlowFile, the_example_with_commands_on_the_page_is_right) {
+    for (const auto& block : fluxlib::test::blocks_of(read_file("docs/flow.md")))
+        if (block.comment == "sample: commands") {
+            const auto parsed = parse(block.text());
+            EXPECT_THAT(parsed.problems, IsEmpty()) << all_of(parsed.problems);
+            ASSERT_EQ(parsed.flow.services.size(), 2u);
+            EXPECT_EQ(parsed.flow.services.front().command.words,
+                      (std::vector<std::string>{"python3", "vision.py"}));
+            EXPECT_EQ(parsed.flow.services.back().command.replicas, 2);
+            return;
+        }
+    FAIL() << "the page has no such example";
+}
+
+TEST(FlowFile, the_flow_of_three_sdks_on_the_page_about_them_is_right) {
+    for (const auto& block : fluxlib::test::blocks_of(read_file("docs/other-sdks.md")))
+        if (block.comment == "sample: mixed") {
+            const auto parsed = parse(block.text());
+            EXPECT_THAT(parsed.problems, IsEmpty()) << all_of(parsed.problems);
+            EXPECT_EQ(parsed.flow.services.size(), 3u);
+            for (const auto& service : parsed.flow.services)
+                EXPECT_FALSE(service.command.words.empty()) << service.id;
+            return;
+        }
+    FAIL() << "the page has no such flow";
+}
+
 TEST(FlowFile, the_problems_on_the_page_are_those_that_are_found) {
     std::string yaml;
     std::vector<std::string> said;

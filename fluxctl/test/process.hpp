@@ -29,14 +29,14 @@ namespace fluxctl::test {
 namespace asio = boost::asio;
 using fluxlib::Task;
 
-/// Runs `body` on `loop` to its end; that it takes more than two minutes is a failure.
-inline void run_to_end(asio::io_context& loop, Task<> body) {
+/// Runs `body` on `loop` to its end; that it takes more than two minutes, `times`, is a failure.
+inline void run_to_end(asio::io_context& loop, Task<> body, int times = 1) {
     std::exception_ptr failure;
     asio::co_spawn(loop, std::move(body), [&](std::exception_ptr thrown) {
         failure = thrown;
         loop.stop();
     });
-    loop.run_for(std::chrono::minutes{2});
+    loop.run_for(std::chrono::minutes{2} * times);
     if (failure)
         std::rethrow_exception(failure);
     EXPECT_TRUE(loop.stopped());

@@ -49,8 +49,8 @@ bool occurs(const std::vector<std::string>& block, const std::vector<std::string
 
 TEST(readme, every_block_of_code_occurs_in_the_file_that_it_names) {
     const std::string from = "from ";
-    for (const std::string page : {"README.md", "docs/architecture.md", "docs/protocol.md",
-                                   "docs/reliability.md", "docs/testing.md"}) {
+    for (const std::string page : {"README.md", "docs/architecture.md", "docs/other-sdks.md",
+                                   "docs/protocol.md", "docs/reliability.md", "docs/testing.md"}) {
         for (const auto& block : blocks_of(read_file(page))) {
             const auto place = page + ":" + std::to_string(block.line_number);
             if (!block.comment.starts_with(from)) {
@@ -68,7 +68,7 @@ TEST(readme, every_link_to_a_file_leads_to_one) {
     for (const std::string page :
          {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/protocol.md", "docs/reliability.md",
           "docs/testing.md", "docs/getting-started.md", "docs/fluxctl.md", "docs/flow.md", "docs/nodes.md",
-          "docs/performance.md"}) {
+          "docs/other-sdks.md", "docs/performance.md"}) {
         const auto folder = project_root() / std::filesystem::path{page}.parent_path();
         std::string text; // without the code
         bool code = false;
@@ -379,6 +379,39 @@ TEST_F(Tour, a_processor_batches_by_number_and_by_time) {
         EXPECT_EQ(by_number.json(), (boost::json::value{{"mean", 2.5}, {"count", 2}}));
         EXPECT_EQ(by_time.json(), (boost::json::value{{"mean", 7.0}, {"count", 1}}));
         EXPECT_EQ(service.node("n").status(), "degraded by on_input");
+    });
+}
+
+// The one of docs/other-sdks.md.
+class Filter : public fluxlib::Node {
+public:
+    using Node::Node;
+
+protected:
+    fluxlib::Task<> on_input(fluxlib::Message message) override {
+        if (message.as<int>() % settings().at("every").as_int64() == 0)
+            output("out").publish(message.payload());
+        co_return;
+    }
+};
+
+TEST_F(Tour, a_filter_passes_on_what_a_setting_chooses) {
+    Service service{"svc", options()};
+    const auto prepare = [&] {
+        NodeOptions options;
+        options.node.settings = {{"every", 10}};
+        options.node.inputs = {{"in", {"mixed.numbers.out"}}};
+        options.node.outputs = {{"out", {"mixed.tens.out"}}};
+        service.append_node<Filter>("tens", options);
+    };
+    with(service, prepare, [&]() -> Task<> {
+        const auto tens = co_await service.subscribe("mixed.tens.out");
+        for (int number = 1; number <= 20; ++number)
+            service.publish("mixed.numbers.out", std::to_string(number));
+        const auto first = co_await tens->get();
+        const auto second = co_await tens->get();
+        EXPECT_EQ(first.text(), "10");
+        EXPECT_EQ(second.text(), "20");
     });
 }
 

@@ -148,9 +148,11 @@ fluxlib::Task<> check_services(Findings& findings, fluxmq::Transport& transport)
     const auto services = co_await ask_services(transport, subjects, default_service_wait);
     if (services.empty())
         findings.warn("services", "none answers $SRV.PING",
-                      "start one; older services do not know this question");
+                      "start one; Python and Go services do not know this question");
     else
-        findings.ok("services", std::to_string(services.size()) + " answer; fluxctl ls lists them");
+        findings.ok("services", std::to_string(services.answered.size()) + " answer, fluxctl up has heard " +
+                                    std::to_string(services.heard.size()) +
+                                    " that cannot; fluxctl ls lists them");
 }
 
 fluxlib::Task<int> examine(const Context& context) {

@@ -31,11 +31,21 @@ std::string endpoint_names(const json::object& service) {
     return names;
 }
 
-void print_table(const std::vector<json::object>& services) {
+std::string node_names(const json::object& heard) {
+    std::string names;
+    for (const auto& node : objects_at(heard, "nodes"))
+        names += (names.empty() ? "" : ", ") + text_at(node, "node");
+    return names;
+}
+
+void print_table(const Services& services) {
     Table table{{"NAME", "ID", "VERSION", "DESCRIPTION", "ENDPOINTS"}};
-    for (const auto& service : services)
+    for (const auto& service : services.answered)
         table.add({text_at(service, "name"), text_at(service, "id"), text_at(service, "version"),
                    text_at(service, "description"), endpoint_names(service)});
+    for (const auto& heard : services.heard)
+        table.add({text_at(heard, "service"), "-", "-",
+                   "does not answer; fluxctl up has heard: " + heard_statuses(heard), node_names(heard)});
     print(table);
 }
 
@@ -67,6 +77,18 @@ void print_service(const json::object& service) {
     }
 }
 
+// Of a service that has not answered.
+void print_heard(const json::object& heard) {
+    const auto sdk = text_at(heard, "sdk");
+    print_line(styled(one_line(text_at(heard, "service")), Style::bold) +
+               "  does not answer: what fluxctl up has heard of it");
+    if (!sdk.empty())
+        print_line("  SDK " + one_line(sdk));
+    print_line("  status " + one_line(heard_statuses(heard)));
+    for (const auto& node : objects_at(heard, "nodes"))
+        print_line("  node " + one_line(text_at(node, "node")) + "  " + one_line(text_at(node, "status")));
+}
+
 fluxlib::Task<int> show(const Context& context, const Ask& ask) {
     const auto transport = co_await connect(context);
     // A ping tells less than an info, but some services answer nothing else.
@@ -75,17 +97,23 @@ fluxlib::Task<int> show(const Context& context, const Ask& ask) {
         subjects = {"$SRV.PING", "$SRV.INFO"};
     else
         subjects = {"$SRV.INFO." + fluxmq::discovery_name(ask.name)};
-    const auto services = co_await ask_services(*transport, subjects, ask.wait);
+    auto services = co_await ask_services(*transport, subjects, ask.wait);
     co_await transport->close();
+    if (!ask.name.empty())
+        std::erase_if(services.heard,
+                      [&](const json::object& heard) { return text_at(heard, "service") != ask.name; });
     if (services.empty())
         std::cerr << "fluxctl: no service "
                   << (ask.name.empty() ? "" : "'" + ask.name + "' ") + "has answered within "
                   << format_duration(ask.wait) << '\n';
     else if (!context.json && ask.name.empty())
         print_table(services);
-    else
-        for (const auto& service : services)
+    else {
+        for (const auto& service : services.answered)
             context.json ? print_json(service) : print_service(service);
+        for (const auto& heard : services.heard)
+            context.json ? print_json(heard) : print_heard(heard);
+    }
     co_return services.empty() ? no_answer : ok;
 }
 
@@ -95,8 +123,10 @@ void add_ls(CLI::App& app, Context& context) {
     const auto ask = std::make_shared<Ask>();
     auto* command = app.add_subcommand("ls", "list the services");
     add_duration(*command, "--wait", ask->wait, "how long to collect answers");
-    command->footer("Example:\n  fluxctl ls --wait 1s\n"
-                    "It shows whatever answers to the NATS service protocol, Flux or not.");
+    command->footer(
+        "Example:\n  fluxctl ls --wait 1s\n"
+        "It shows whatever answers to the NATS service protocol, Flux or not. Python and Go services of "
+        "Flux do\nnot: of these it shows what a running fluxctl up has heard.");
     set_command(*command, context, ask, &show);
 }
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <map>
 
 namespace fluxctl {
 
@@ -26,30 +27,50 @@ struct Asked {
     std::string reply;
     std::string status_topic; // Go services announce it there, and answer nothing
     std::string status;       // empty: none yet
+    std::string heard;        // what `fluxctl up` has heard of it; empty: nothing
     bool unheard = false;     // nobody listens
+    bool from_go = false;     // it acknowledges the question too, and waits until that is answered
+    bool acknowledged = false;
 
-    bool pending() const noexcept { return status.empty() && !unheard; }
+    void hear(const fluxmq::Message& message) {
+        if (message.topic() == status_topic) {
+            status = message.text();
+            from_go = message.headers().contains("_watermill_message_uuid");
+        } else if (message.topic() == reply && fluxmq::is_acknowledgement(message)) {
+            acknowledged = true;
+        } else if (message.topic() == reply && fluxmq::is_no_responders(message)) {
+            unheard = true;
+        } else if (message.topic() == reply) {
+            status = message.text();
+        }
+    }
+    bool pending() const noexcept { return (status.empty() && !unheard) || (from_go && !acknowledged); }
 };
 
-fluxlib::Task<std::vector<std::string>> found_services(fluxmq::Transport& transport) {
+// Services by id, each with the statuses that `fluxctl up` has heard; empty for one that answers itself.
+using Found = std::map<std::string, std::string>;
+
+fluxlib::Task<Found> found_services(fluxmq::Transport& transport) {
     std::vector<std::string> subjects{"$SRV.PING"};
-    std::vector<std::string> names;
-    for (const auto& service : co_await ask_services(transport, subjects, default_service_wait))
-        names.push_back(service_id_of(service));
-    std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end()); // several instances of one
-    co_return names;
+    const auto services = co_await ask_services(transport, subjects, default_service_wait);
+    Found found; // several instances of one are one
+    for (const auto& service : services.answered)
+        found.emplace(service_id_of(service), "");
+    for (const auto& heard : services.heard)
+        found.emplace(text_at(heard, "service"), heard_statuses(heard));
+    co_return found;
 }
 
-fluxlib::Task<std::vector<Asked>> ask_all(fluxmq::Transport& transport, std::vector<std::string> services,
+fluxlib::Task<std::vector<Asked>> ask_all(fluxmq::Transport& transport, Found services,
                                           std::chrono::milliseconds wait) {
     const fluxmq::Topic topics;
     Inbox inbox{transport};
     std::vector<Asked> all;
-    for (auto& service : services) {
+    for (const auto& [service, heard] : services) {
         Asked asked;
         asked.status_topic = topics.status(service);
-        asked.service = std::move(service);
+        asked.service = service;
+        asked.heard = heard;
         asked.reply = co_await inbox.reply_topic();
         co_await inbox.listen(asked.status_topic);
         all.push_back(std::move(asked));
@@ -61,27 +82,30 @@ fluxlib::Task<std::vector<Asked>> ask_all(fluxmq::Transport& transport, std::vec
         const auto message = co_await inbox.next(deadline);
         if (!message)
             break;
-        if (fluxmq::is_acknowledgement(*message))
-            continue;
         for (auto& asked : all)
-            if (message->topic() == asked.reply && fluxmq::is_no_responders(*message))
-                asked.unheard = true;
-            else if (message->topic() == asked.reply || message->topic() == asked.status_topic)
-                asked.status = message->text();
+            asked.hear(*message);
     }
     co_return all;
+}
+
+std::string shown_status(const Asked& asked) {
+    if (!asked.status.empty())
+        return asked.status;
+    return asked.heard.empty() ? "-" : asked.heard + "  (does not answer; heard by fluxctl up)";
 }
 
 void print_statuses(const std::vector<Asked>& all, bool json) {
     Table table{{"SERVICE", "STATUS"}};
     for (const auto& asked : all) {
         if (!json) {
-            table.add({asked.service, asked.status.empty() ? "-" : asked.status});
+            table.add({asked.service, shown_status(asked)});
             continue;
         }
         boost::json::object line{{"service", asked.service}, {"status", nullptr}};
         if (!asked.status.empty())
             line["status"] = asked.status;
+        else if (!asked.heard.empty())
+            line["heard"] = asked.heard;
         print_json(line);
     }
     if (!json)
@@ -90,23 +114,23 @@ void print_statuses(const std::vector<Asked>& all, bool json) {
 
 fluxlib::Task<int> show(const Context& context, const Options& options) {
     const auto transport = co_await connect(context);
-    std::vector<std::string> services;
-    if (options.service.empty())
-        services = co_await found_services(*transport);
-    else
-        services.push_back(options.service);
+    auto services = co_await found_services(*transport);
+    if (!options.service.empty()) {
+        const auto heard = services.contains(options.service) ? services.at(options.service) : "";
+        services = {{options.service, heard}};
+    }
     const auto all = co_await ask_all(*transport, services, options.wait);
     co_await transport->close();
     if (all.empty()) {
         std::cerr << "fluxctl: no service answers; name one that does not know $SRV.PING\n";
         co_return no_answer;
     }
-    if (!options.service.empty() && all.front().status.empty()) {
-        std::cerr << "fluxctl: "
-                  << (all.front().unheard
-                          ? "nobody listens to status requests of '" + options.service + "': is it running?"
-                          : "service '" + options.service + "' has not answered within " +
-                                format_duration(options.wait))
+    if (const auto& first = all.front();
+        !options.service.empty() && first.status.empty() && first.heard.empty()) {
+        std::cerr << "fluxctl: service '" << options.service
+                  << (first.unheard ? "' does not run, or it cannot be asked: Python services only announce "
+                                      "their status, and fluxctl up remembers it"
+                                    : "' has not answered within " + format_duration(options.wait))
                   << '\n';
         co_return no_answer;
     }
@@ -121,7 +145,9 @@ void add_status(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("status", "ask a service, or all, for its status");
     command->add_option("service", options->service, "its id; none: all that ls finds");
     add_duration(*command, "--wait", options->wait, "how long to wait for an answer");
-    command->footer("Example:\n  fluxctl status vision\nA service that is no Flux service shows a -.");
+    command->footer(
+        "Example:\n  fluxctl status vision\nA service that is no Flux service shows a -. Of one that "
+        "cannot answer it shows what a running fluxctl up\nhas heard.");
     set_command(*command, context, options, &show);
 }
 

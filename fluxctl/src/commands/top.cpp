@@ -34,7 +34,8 @@ struct Row {
     std::string id;
     std::string name;
     std::string status;
-    double in = 0; // messages, requests
+    bool heard = false; // by fluxctl up: nothing but the status is known
+    double in = 0;      // messages, requests
     std::optional<double> out;
     double errors = 0;
     std::chrono::nanoseconds time{0}; // of a message, on average
@@ -81,9 +82,9 @@ Row row_of_endpoint(const json::object& endpoint) {
     return row;
 }
 
-std::vector<Row> rows_of(const std::vector<json::object>& services) {
+std::vector<Row> rows_of(const Services& services) {
     std::vector<Row> rows;
-    for (const auto& service : services) {
+    for (const auto& service : services.answered) {
         const bool is_flux = service.contains("nodes");
         for (const auto& part : objects_at(service, is_flux ? "nodes" : "endpoints")) {
             auto row = is_flux ? row_of_node(part) : row_of_endpoint(part);
@@ -92,6 +93,15 @@ std::vector<Row> rows_of(const std::vector<json::object>& services) {
             rows.push_back(std::move(row));
         }
     }
+    for (const auto& heard : services.heard)
+        for (const auto& node : objects_at(heard, "nodes")) {
+            Row row;
+            row.service = text_at(heard, "service");
+            row.name = text_at(node, "node");
+            row.status = text_at(node, "status");
+            row.heard = true;
+            rows.push_back(std::move(row));
+        }
     return rows;
 }
 
@@ -124,13 +134,20 @@ void print_table(const std::vector<Row>& rows) {
     Table table{{"SERVICE", "NODE", "STATUS", "IN", "RATE", "OUT", "ERRORS", "TIME", "PENDING", "DROPPED",
                  "RESTARTS"}};
     for (const auto& row : rows)
-        table.add({row.service, row.name, row.status.empty() ? "-" : row.status, count(row.in),
-                   row.rate ? format_rate(*row.rate) : "-", count(row.out), count(row.errors),
-                   format_duration(row.time), count(row.pending), count(row.dropped), count(row.restarts)});
+        if (row.heard)
+            table.add({row.service, row.name, row.status.empty() ? "-" : row.status, "-", "-", "-", "-", "-",
+                       "-", "-", "-"});
+        else
+            table.add({row.service, row.name, row.status.empty() ? "-" : row.status, count(row.in),
+                       row.rate ? format_rate(*row.rate) : "-", count(row.out), count(row.errors),
+                       format_duration(row.time), count(row.pending), count(row.dropped),
+                       count(row.restarts)});
     print(table);
 }
 
 json::object to_json(const Row& row) {
+    if (row.heard)
+        return {{"service", row.service}, {"node", row.name}, {"status", row.status}, {"heard", true}};
     json::object line{{"service", row.service}, {"id", row.id},
                       {"node", row.name},       {"delivered", row.in},
                       {"errors", row.errors},   {"average_time_ns", row.time.count()}};
@@ -189,7 +206,7 @@ void add_top(CLI::App& app, Context& context) {
         "Example:\n  fluxctl top\n"
         "Each second a table: of each node the messages in and out so far, those that came in a second, "
         "errors, and the\nmean time that a message took. Of services that are no Flux services it shows the "
-        "endpoints. Ctrl-C ends it.");
+        "endpoints, of Python and Go services\nonly what a running fluxctl up has heard. Ctrl-C ends it.");
     set_command(*command, context, top, &watch);
 }
 

@@ -57,7 +57,18 @@ std::vector<Problem> presentable(std::vector<Problem> problems) {
 Refused::Refused(std::vector<Problem> problems)
     : problems_{presentable(std::move(problems))}, text_{statements(problems_)} {}
 
+std::string_view to_string(Sdk sdk) noexcept {
+    switch (sdk) {
+    case Sdk::cpp: return "cpp";
+    case Sdk::python: return "python";
+    case Sdk::go: return "go";
+    }
+    return "";
+}
+
 std::string topic_of(const Flow& flow, const Port& output) {
+    if (flow.go_nodes.contains(output.node))
+        return "node/" + output.node + '/' + output.alias;
     return flow.name + '.' + output.node + '.' + output.alias;
 }
 
@@ -72,8 +83,16 @@ std::string field_of(const Service& service, const fluxlib::DataNode& node) {
 
 json::value to_json(const Flow& flow) {
     json::array services;
-    for (const auto& service : flow.services)
-        services.push_back(json::object{{"id", service.id}, {"nodes", fluxlib::to_json(service.nodes)}});
+    for (const auto& service : flow.services) {
+        json::object described{{"id", service.id}, {"nodes", fluxlib::to_json(service.nodes)}};
+        if (service.sdk)
+            described["sdk"] = to_string(*service.sdk);
+        if (const auto& words = service.command.words; !words.empty()) {
+            described["command"] = json::array(words.begin(), words.end());
+            described["replicas"] = service.command.replicas;
+        }
+        services.push_back(std::move(described));
+    }
     json::array edges;
     for (const auto& edge : flow.edges)
         edges.push_back(json::object{{"from", edge.from.node + '.' + edge.from.alias},

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <exception>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,9 +33,33 @@ struct Edge {
     Port to;
 };
 
+/// Whose SDK a service is written with, where that is known.
+enum class Sdk {
+    cpp,    ///< this one: applies a config by difference
+    python, ///< fluxlib-py: appends the nodes of each config, and answers nothing
+    go      ///< flux_go: makes all nodes anew at each config
+};
+
+/// As it is written in flow files and shown.
+std::string_view to_string(Sdk sdk) noexcept;
+
+/// How `up` starts the processes of a service.
+struct Command {
+    std::vector<std::string> words; ///< the program and its arguments; empty: `up` starts none
+    std::map<std::string, std::string> environment; ///< in addition to that of `up`
+    std::string directory;                          ///< empty: that of the flow file
+    int replicas = 1;                               ///< processes with the same service id
+    fluxlib::Supervision supervision;               ///< when a process that has ended is started again
+    friend bool operator==(const Command&, const Command&) = default;
+};
+
+inline constexpr int max_replicas = 100;
+
 struct Service {
     std::string id;
-    std::vector<fluxlib::DataNode> nodes; ///< with the topics of all edges: their config
+    std::vector<fluxlib::DataNode> nodes = {}; ///< with the topics of all edges: their config
+    std::optional<Sdk> sdk = {};               ///< as the file says
+    Command command = {};
 };
 
 /// Of a node in the file, for what only those find wrong who have its type.
@@ -49,9 +75,10 @@ struct Flow {
     std::vector<Service> services;
     std::vector<Edge> edges;
     std::map<std::string, NodePlace, std::less<>> places; ///< by node; none of a flow that was in no file
+    std::set<std::string, std::less<>> go_nodes;          ///< those of services with `sdk: go`
 };
 
-/// Where the output of an edge publishes, and its input listens.
+/// Where the output of an edge publishes, and its input listens. Nodes of the Go SDK push on topics of their own.
 std::string topic_of(const Flow& flow, const Port& output);
 
 /// Where a node stands in the file, and how a Problem names it: `services.vision.nodes.camera`.

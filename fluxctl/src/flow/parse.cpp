@@ -100,6 +100,7 @@ public:
         read_services(root, find(members, "services"));
         if (const auto* edges = find(members, "edges"))
             read_edges(*edges);
+        check_go_inputs();
     }
 
     void report(Place place, std::string field, std::string what, std::string suggestion = {}) {
@@ -319,8 +320,13 @@ private:
 
     void read_service(const Member& at) {
         const auto members = members_of(at);
-        check_known(members, {"nodes"});
-        flow_.services.push_back({at.name, {}});
+        check_known(members,
+                    {"nodes", "sdk", "command", "environment", "directory", "replicas", "supervision"});
+        flow_.services.push_back({.id = at.name});
+        auto& service = flow_.services.back();
+        if (const auto* sdk = find(members, "sdk"))
+            service.sdk = read_sdk(*sdk);
+        read_command(members, service.command);
         const auto* nodes = find(members, "nodes");
         if (!nodes) {
             if (at.value->kind == Kind::map)
@@ -332,8 +338,105 @@ private:
             read_node(member);
     }
 
+    std::optional<Sdk> read_sdk(const Member& at) {
+        static const std::map<std::string_view, Sdk> known{
+            {"cpp", Sdk::cpp}, {"python", Sdk::python}, {"go", Sdk::go}};
+        const auto text = text_of(at);
+        if (!text)
+            return {};
+        const auto found = known.find(*text);
+        if (found != known.end())
+            return found->second;
+        report(at.place, at.field, "there is no SDK " + shown(*text),
+               suggest(*text, {"cpp", "python", "go"}));
+        return {};
+    }
+
+    // How `up` starts the processes of a service: `command`, and what only makes sense beside it.
+    void read_command(const std::vector<Member>& members, Command& command) {
+        const auto* words = find(members, "command");
+        if (words)
+            read_words(*words, command);
+        for (const auto& member : members) {
+            if (member.name != "environment" && member.name != "directory" && member.name != "replicas" &&
+                member.name != "supervision")
+                continue;
+            if (!words)
+                report(member.key, member.field, "it is of no use without `command`",
+                       "add the command that starts the service, such as [python3, service.py]");
+            else if (member.name == "environment")
+                read_environment(member, command);
+            else if (member.name == "directory")
+                command.directory = text_of(member).value_or("");
+            else if (member.name == "replicas")
+                command.replicas = whole_number(member, max_replicas).value_or(1);
+            else
+                command.supervision = service_supervision(member);
+        }
+    }
+
+    void read_words(const Member& at, Command& command) {
+        if (at.value->kind != Kind::list) {
+            expected(at, "a list", "write the program and its arguments, such as [python3, service.py]");
+            return;
+        }
+        for (const auto& word : texts_of(at))
+            command.words.push_back(word.name);
+        if (at.value->items.empty() || (!command.words.empty() && command.words.front().empty()))
+            report(at.place, at.field, "there is no program to start",
+                   "write the program and its arguments, such as [python3, service.py]");
+        for (const auto& word : command.words)
+            check_no_zero(at, word);
+    }
+
+    // What a program is started with ends at a zero byte.
+    void check_no_zero(const Member& at, std::string_view text) {
+        if (text.find('\0') != std::string_view::npos)
+            report(at.place, at.field, "it has a zero byte", "remove it");
+    }
+
+    void read_environment(const Member& at, Command& command) {
+        for (const auto& member : optional_members_of(at)) {
+            if (member.name.empty() || member.name.find('=') != std::string::npos)
+                report(member.key, member.field, shown(member.name) + " cannot be the name of a variable",
+                       "use letters, digits and '_'");
+            else if (member.name == "SERVICE_ID" || member.name == "SERVICE_REPLICA")
+                report(member.key, member.field, "`up` sets it", "remove it");
+            else if (const auto text = text_of(member))
+                command.environment[member.name] = *text;
+            check_no_zero(member, member.value->text);
+            check_no_zero(member, member.name);
+        }
+    }
+
+    std::optional<int> whole_number(const Member& at, int most) {
+        const auto text = text_of(at);
+        if (!text)
+            return {};
+        const auto value = core_value(*text);
+        if (value && value->is_int64() && value->get_int64() > 0 && value->get_int64() <= most)
+            return static_cast<int>(value->get_int64());
+        expected(at, "a whole number of at least 1" + (most == std::numeric_limits<int>::max()
+                                                           ? std::string{}
+                                                           : " and at most " + std::to_string(most)));
+        return {};
+    }
+
+    // Of a process: it has no hooks, and does not throw.
+    fluxlib::Supervision service_supervision(const Member& at) {
+        if (at.value->kind == Kind::map)
+            for (const auto& entry : at.value->entries)
+                if (entry.key->kind == Kind::scalar &&
+                    (entry.key->text == "failOnThrow" || entry.key->text == "hookTimeout"))
+                    report(entry.key->place, join(at.field, entry.key->text),
+                           "a service has no hooks of its own", "set it for a node");
+        return supervision(at).value_or(fluxlib::Supervision{});
+    }
+
     void read_node(const Member& at) {
         auto& nodes = flow_.services.back().nodes;
+        if (flow_.services.back().sdk == Sdk::go)
+            flow_.go_nodes.insert(at.name);
         if (const auto why = token_problem(at.name); !why.empty())
             report(at.key, at.field, shown(at.name) + " cannot be the id of a node: " + why,
                    "write '" + dashed(at.name) + "'");
@@ -394,11 +497,9 @@ private:
                 result.fail_on_throw = value->get_bool();
             else if (member.name == "failOnThrow")
                 expected(member, "true or false");
-            else if (member.name == "mostRestarts" && value && value->is_int64() && value->get_int64() > 0 &&
-                     value->get_int64() <= std::numeric_limits<int>::max())
-                result.most_restarts = static_cast<int>(value->get_int64());
             else if (member.name == "mostRestarts")
-                expected(member, "a whole number of at least 1");
+                result.most_restarts =
+                    whole_number(member, std::numeric_limits<int>::max()).value_or(result.most_restarts);
             else
                 for (const auto& [name, length] : lengths)
                     if (member.name == name)
@@ -629,6 +730,25 @@ private:
         add_topic(port_of(node_of(edge.from).outputs, edge.from.alias).topics, topic);
         add_topic(port_of(node_of(edge.to).inputs, edge.to.alias).topics, topic);
         flow_.edges.push_back(edge);
+    }
+
+    // Its router takes one handler for a topic, and ends the process at a second one.
+    void check_go_inputs() {
+        for (const auto& service : flow_.services) {
+            if (service.sdk != Sdk::go)
+                continue;
+            std::map<std::string_view, std::string> heard; // by topic
+            for (const auto& node : service.nodes)
+                for (const auto& input : node.inputs)
+                    for (const auto& topic : input.topics) {
+                        const auto name = node.id + '.' + input.alias;
+                        if (const auto [first, is_new] = heard.emplace(topic, name); !is_new)
+                            report(place_of(flow_, node.id).type, field_of(service, node),
+                                   "the input " + shown(name) + " listens to " + shown(topic) + ", as " +
+                                       shown(first->second) + " does: a Go service dies of it",
+                                   "let one node of the service listen, or move one to another service");
+                    }
+        }
     }
 
     fluxlib::DataNode& node_of(const Port& port) {
