@@ -100,12 +100,17 @@ void ManagedService::forget() noexcept {
     to_start_.clear();
     created_.clear();
     running_.clear();
-    remade_.clear();
+    call_off();
+    sent_at_ = TimePoint::min();
+}
+
+// The config and the starts that were to go out later do not.
+void ManagedService::call_off() noexcept {
     config_at_.reset();
     name_at_.reset();
     start_at_.reset();
     repeat_at_.reset();
-    sent_at_ = TimePoint::min();
+    remade_.clear();
 }
 
 // How many processes have to report: each replica does.
@@ -173,11 +178,7 @@ void ManagedService::configure(TimePoint now, Actions& actions) {
     to_start_ = {all_nodes};
     created_.clear();
     running_.clear();
-    remade_.clear();
-    config_at_.reset();
-    name_at_.reset();
-    start_at_.reset();
-    repeat_at_.reset();
+    call_off();
     sent_at_ = now;
     actions.send.push_back(config());
     if (spec_.nodes.empty() && !by_difference())
@@ -532,11 +533,7 @@ void ManagedService::end(TimePoint now, Actions& actions) {
     const bool waits = runs_;
     left_ = 0;
     actions.send.push_back({topic_.stop(id()), all_nodes});
-    config_at_.reset();
-    name_at_.reset();
-    start_at_.reset();
-    repeat_at_.reset();
-    remade_.clear();
+    call_off();
     ask_at_.reset();
     crew_.call_off();
     end_ = End::nodes;

@@ -143,6 +143,7 @@ private:
     void runs() noexcept;
     void left(Actions& actions);
     void forget() noexcept;
+    void call_off() noexcept;
     std::string name_of(const Instance& instance) const;
     bool all_created() const;
     int expected() const noexcept;
