@@ -74,6 +74,10 @@ std::string heard_statuses(const json::object& heard) {
     return statuses.empty() ? "-" : fmt::format("{}", fmt::join(statuses, ", "));
 }
 
+bool is_from_go(const fluxmq::Message& message) noexcept {
+    return message.headers().contains("_watermill_message_uuid");
+}
+
 FluxInstance flux_instance(std::string_view answer) {
     const auto value = parsed_json(answer);
     if (!value || !value->is_object())

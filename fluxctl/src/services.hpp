@@ -40,6 +40,9 @@ std::string heard_statuses(const boost::json::object& heard);
 /// {"flow": NAME, "services": [{"service": ID, "statuses": [...], "nodes": [...], ...}]}.
 inline constexpr std::string_view heard_topic = "fluxctl.up.services";
 
+/// Whether flux_go has sent `message`: it marks each of its messages.
+bool is_from_go(const fluxmq::Message& message) noexcept;
+
 /// Who has answered: a process of a Flux service.
 struct FluxInstance {
     std::string service;  ///< its id in topics; empty for another service, and for what is no answer of one

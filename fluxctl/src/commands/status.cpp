@@ -35,7 +35,7 @@ struct Asked {
     void hear(const fluxmq::Message& message) {
         if (message.topic() == status_topic) {
             status = message.text();
-            from_go = message.headers().contains("_watermill_message_uuid");
+            from_go = is_from_go(message);
         } else if (message.topic() == reply && fluxmq::is_acknowledgement(message)) {
             acknowledged = true;
         } else if (message.topic() == reply && fluxmq::is_no_responders(message)) {

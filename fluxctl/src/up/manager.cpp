@@ -3,18 +3,18 @@
 
 #include <fluxlib/replica.hpp>
 
+#include "services.hpp"
+
 #include <algorithm>
 
 namespace fluxctl::up {
 
 namespace {
 
-constexpr std::string_view go_header = "_watermill_message_uuid";
-
 Heard heard_in(const fluxmq::Message& message) {
     return {.text = message.text(),
             .replica = message.headers().get(fluxlib::replica_header).value_or(std::string_view{}),
-            .from_go = message.headers().contains(go_header)};
+            .from_go = is_from_go(message)};
 }
 
 bool names(const flow::Flow& flow, const std::string& service) {
